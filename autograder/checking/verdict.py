@@ -1,0 +1,111 @@
+"""From answers to a `Verdict`: the outcome, the points and the words about it."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from autograder.checking.judge import Rules, alike, find
+
+PASSED = "passed"
+WRONG = "wrong"
+ERROR = "error"
+TIMEOUT = "timeout"
+LIMIT = "limit"
+NOT_ATTEMPTED = "not attempted"
+INFRASTRUCTURE = "infrastructure"
+OUTCOMES = (PASSED, WRONG, ERROR, TIMEOUT, LIMIT, NOT_ATTEMPTED, INFRASTRUCTURE)
+
+
+@dataclass(frozen=True)
+class JudgedCase:
+    """A case with what the reference and each misconception answer to it.
+
+    misconceptions: one `Answer` by the name of each misconception.
+    """
+
+    inputs: dict
+    note: str
+    expected: object
+    misconceptions: dict
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one exercise earned and why.
+
+    message: what is wrong, without a value of a case. sentence: of the misconception
+    that the answer equals, else "". detail: got and expected, for public cases only.
+    """
+
+    exercise: str
+    outcome: str
+    points: float
+    message: str = ""
+    sentence: str = ""
+    misconception: str = ""
+    note: str = ""
+    detail: str = ""
+    stage: str = ""
+
+    def __post_init__(self):
+        if self.outcome not in OUTCOMES:
+            raise ValueError(f"unknown outcome {self.outcome!r}")
+
+    @property
+    def score(self):
+        """All points or none; None where the fault is ours."""
+        if self.outcome == INFRASTRUCTURE:
+            return None
+        return float(self.points) if self.outcome == PASSED else 0.0
+
+    def as_dict(self):
+        """The verdict as JSON data."""
+        return dataclasses.asdict(self) | {"score": self.score}
+
+
+def decide(name, points, rules: Rules, cases, sentences, answers) -> Verdict:
+    """Judge the `answers` to `cases` in order.
+
+    sentences: by the name of each misconception. The first case that fails gives the
+    message; the misconception named is the one that equals the answer there and in
+    most of the cases that fail.
+    """
+    findings = [
+        find(rules, case.inputs, case.expected, answer, case.note)
+        for case, answer in zip(cases, answers, strict=True)
+    ]
+    failed = [i for i, finding in enumerate(findings) if finding]
+    if not failed:
+        return Verdict(name, PASSED, points)
+    first = findings[failed[0]]
+    misconception = _misconception(rules, cases, answers, failed, sentences)
+    return Verdict(
+        exercise=name,
+        outcome=_outcome(first, failed[0]),
+        points=points,
+        message=first.text,
+        sentence=sentences.get(misconception, ""),
+        misconception=misconception,
+        note=cases[failed[0]].note,
+        detail=first.detail,
+        stage=first.stage,
+    )
+
+
+def _outcome(finding, index):
+    if finding.stage == "missing" and index == 0:
+        return NOT_ATTEMPTED
+    return ERROR if finding.stage == "error" else WRONG
+
+
+def _misconception(rules, cases, answers, failed, sentences):
+    best, best_count = "", 0
+    for name in sentences:
+        matches = [
+            i
+            for i in failed
+            if alike(rules, cases[i].inputs, answers[i], cases[i].misconceptions[name])
+        ]
+        if failed[0] in matches and 2 * len(matches) > len(failed):
+            if len(matches) > best_count:
+                best, best_count = name, len(matches)
+    return best

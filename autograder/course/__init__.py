@@ -1,0 +1,1 @@
+"""The course on disk: where things are, and how a chapter's files become notebooks."""

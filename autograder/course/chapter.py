@@ -1,0 +1,159 @@
+"""One chapter: its exercises, its source notebook, what its reference answers."""
+
+import hashlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from autograder.checking.calling import Answer, call, remember_source
+from autograder.checking.check import recording
+from autograder.checking.exercise import Exercise, Variant
+from autograder.checking.judge import Rules
+from autograder.checking.verdict import JudgedCase, decide
+from autograder.course.source import grade_id, is_demo, read_source
+from autograder.problems import Problem
+
+PUBLIC_SEED = 2021
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A folder of solutions/: ``notebook.py`` and ``checks.py``."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def version(self) -> str:
+        """Changes whenever the chapter's exercises or checks change."""
+        digest = hashlib.sha256()
+        for file in ("notebook.py", "checks.py"):
+            digest.update((self.folder / file).read_bytes())
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def exercises(self) -> dict[str, Exercise]:
+        """The exercises that checks.py defines, in order."""
+        module = _import_checks(self.folder)
+        found = [v for v in vars(module).values() if isinstance(v, Exercise)]
+        if not found:
+            raise Problem(f"{self.folder / 'checks.py'} defines no Exercise")
+        return {exercise.name: exercise for exercise in found}
+
+    @cached_property
+    def source(self):
+        """nbgrader's source notebook, solutions included."""
+        return read_source(self.folder / "notebook.py", self.exercises)
+
+    @property
+    def points(self) -> float:
+        return sum(exercise.points for exercise in self.exercises.values())
+
+    @cached_property
+    def reference(self) -> "Reference":
+        """The executed reference solutions."""
+        return Reference(self)
+
+    def rules(self, name) -> Rules:
+        """What the judge must know of one exercise."""
+        return Rules.of(self.exercises[name])
+
+    def sentences(self, name) -> dict[str, str]:
+        """The sentence of each misconception of one exercise, by its name."""
+        return {v.name: v.sentence for v in self.exercises[name].misconceptions}
+
+    def cases(self, name, seed) -> list[JudgedCase]:
+        """The cases of one exercise, drawn from `seed`, with all expected answers."""
+        exercise = self.exercises[name]
+        # an exercise's cases do not depend on the exercises before it
+        rng = np.random.default_rng([seed, *name.encode()])
+        drawn = exercise.make_cases(rng)
+        reference = self.reference.probe(name)
+        wrong = {v.name: self.reference.probe(name, v) for v in exercise.misconceptions}
+        return [_judged(case, reference, wrong) for case in drawn]
+
+    def decide(self, name, cases, answers):
+        """The verdict on one exercise's answers to `cases`."""
+        return decide(
+            name,
+            self.exercises[name].points,
+            self.rules(name),
+            cases,
+            self.sentences(name),
+            answers,
+        )
+
+
+class Reference:
+    """The chapter's notebook with its reference solutions, run in this process."""
+
+    def __init__(self, chapter: Chapter):
+        self._chapter = chapter
+        self._tests = {}
+        self._namespace = {"__name__": "__main__"}
+        with recording() as self._probes:
+            for cell in chapter.source.cells:
+                if cell.cell_type == "code" and not is_demo(cell):
+                    self._run_cell(cell)
+
+    def _run_cell(self, cell):
+        name = grade_id(cell)
+        if name.startswith("test_"):
+            self._tests[name.removeprefix("test_")] = cell.source
+        _execute(cell.source, f"<{self._chapter.name} {cell.id}>", self._namespace)
+
+    def probe(self, name, variant: Variant | None = None):
+        """The probe of an exercise, with a variant in place of its reference."""
+        if name not in self._probes:
+            raise Problem(
+                f"{self._chapter.folder / 'notebook.py'}: the test cell of {name!r} "
+                f'never calls check("{name}", ...)'
+            )
+        if variant is None:
+            return self._probes[name]
+        namespace = dict(self._namespace)
+        _execute(replacement(name, variant), f"<{variant.name}>", namespace)
+        with recording() as probes:
+            _execute(self._tests[name], f"<test {name}>", namespace)
+        return probes[name]
+
+
+def replacement(name, variant: Variant) -> str:
+    """The solution cell that puts a variant in the place of exercise `name`."""
+    return f"{variant.source}\n{name} = {variant.name}\n"
+
+
+def _execute(source, filename, namespace):
+    remember_source(filename, source)
+    exec(compile(source, filename, "exec"), namespace)
+
+
+def _judged(case, reference, wrong):
+    expected = call(reference, case.inputs)
+    if expected.raised and not expected.raised.is_value_error:
+        raise Problem(
+            f"the reference raised {expected.raised.kind} ({expected.raised.message}) "
+            f"for the case {case.note or list(case.inputs)}"
+        )
+    answers: dict[str, Answer] = {k: call(f, case.inputs) for k, f in wrong.items()}
+    return JudgedCase(case.inputs, case.note, expected, answers)
+
+
+def _import_checks(folder):
+    path = folder / "checks.py"
+    name = f"_checks_{folder.name}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # inspect.getsource looks it up there
+    try:
+        spec.loader.exec_module(module)
+    except FileNotFoundError:
+        raise Problem(f"{path} is missing; every chapter has one") from None
+    return module
