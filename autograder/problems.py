@@ -1,5 +1,9 @@
-"""Errors that the user can mend."""
+"""Errors that are not the student's."""
 
 
 class Problem(Exception):
-    """Says what is wrong, where, and what to do; shown without a traceback."""
+    """Something the user can mend: says what is wrong, where, and what to do."""
+
+
+class Infrastructure(Exception):
+    """Our own failure while grading; never a zero for the student."""

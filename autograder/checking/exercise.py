@@ -69,7 +69,8 @@ class Exercise:
     first. source: slide, paper, arXiv id. returns: one `Result` or a list of them.
     inputs: axes by input name ({"Q": "nq, dk"}), used to prove that sizes differ.
     rtol64 and rtol32 are both relative and absolute tolerances. seconds: the wall
-    clock that one grading of this exercise may take.
+    clock that one grading of this exercise may take. simple: a single number or a
+    trivial mask, where 2 misconceptions and 1 alternative are enough.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Exercise:
     rtol64: float = 1e-6
     rtol32: float = 1e-3
     seconds: float = 20.0
+    simple: bool = False
 
     def __post_init__(self):
         if not NAME.match(self.name):

@@ -97,7 +97,7 @@ class Reference:
     def __init__(self, chapter: Chapter):
         self._chapter = chapter
         self._tests = {}
-        self._namespace = {"__name__": "__main__"}
+        self.namespace = {"__name__": "__main__"}
         with recording() as self._probes:
             for cell in chapter.source.cells:
                 if cell.cell_type == "code" and not is_demo(cell):
@@ -107,7 +107,7 @@ class Reference:
         name = grade_id(cell)
         if name.startswith("test_"):
             self._tests[name.removeprefix("test_")] = cell.source
-        _execute(cell.source, f"<{self._chapter.name} {cell.id}>", self._namespace)
+        _execute(cell.source, f"<{self._chapter.name} {cell.id}>", self.namespace)
 
     def probe(self, name, variant: Variant | None = None):
         """The probe of an exercise, with a variant in place of its reference."""
@@ -118,7 +118,7 @@ class Reference:
             )
         if variant is None:
             return self._probes[name]
-        namespace = dict(self._namespace)
+        namespace = dict(self.namespace)
         _execute(replacement(name, variant), f"<{variant.name}>", namespace)
         with recording() as probes:
             _execute(self._tests[name], f"<test {name}>", namespace)

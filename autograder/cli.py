@@ -1,0 +1,164 @@
+"""The command ``autograder``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from autograder.problems import Problem
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_PROBLEM = 2
+EXIT_INFRASTRUCTURE = 3
+
+EPILOG = """\
+Exit codes: 0 done (grade: the class was graded, whatever students wrote); 1 verify
+found something unfair; 2 a problem for you to mend, named on the last line; 3 our own
+failure: the submissions named are left ungraded.
+"""
+
+
+def main(arguments=None) -> int:
+    """Run one command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except Problem as problem:
+        print(f"autograder: {problem}", file=sys.stderr)
+        return EXIT_PROBLEM
+    except KeyboardInterrupt:
+        print("autograder: stopped; run again to go on", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="autograder",
+        description="Release notebooks, grade a class, prove that the checks are fair.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_release(commands)
+    _add_grade(commands)
+    _add_verify(commands)
+    _add_report(commands)
+    return parser
+
+
+def _command(commands, name, run, summary, description):
+    parser = commands.add_parser(name, help=summary, description=description)
+    parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
+    parser.add_argument("--course", type=Path, help="the course (default: here)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_class(parser):
+    parser.add_argument(
+        "--class",
+        dest="class_dir",
+        type=Path,
+        metavar="DIR",
+        help="folder with submitted/ and the results (default: from nbgrader_config.py)",
+    )
+
+
+def _add_release(commands):
+    parser = _command(
+        commands,
+        "release",
+        _release,
+        "write notebooks/ from solutions/",
+        "Generate the student notebooks and their public cases, and register them in "
+        "the gradebook. Chapters that are up to date are left alone.",
+    )
+    _add_class(parser)
+
+
+def _add_grade(commands):
+    parser = _command(
+        commands,
+        "grade",
+        _grade,
+        "grade submitted/ into the gradebook, with feedback",
+        "Grade STUDENT/CHAPTER/CHAPTER.ipynb in submitted/: autograded notebooks, "
+        "scores in nbgrader's gradebook, feedback and a class report. Submissions that "
+        "are graded already are skipped.",
+    )
+    _add_class(parser)
+    parser.add_argument("--student", action="append", help="only this one; repeatable")
+    parser.add_argument("--force", action="store_true", help="grade again what is done")
+    parser.add_argument("--seed", type=int, help="of the hidden cases (default: fresh)")
+    parser.add_argument("--workers", type=int, help="at a time (default: all cores)")
+
+
+def _add_verify(commands):
+    parser = _command(
+        commands,
+        "verify",
+        _verify,
+        "prove that the checks of chapters are fair",
+        "Run reference, stub, every misconception and every alternative through the "
+        "grader, each with many seeds, and say what is unfair.",
+    )
+    parser.add_argument("--seeds", type=int, default=20, help="how many (default: 20)")
+    parser.add_argument("--workers", type=int, help="at a time (default: all cores)")
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+def _add_report(commands):
+    parser = _command(
+        commands,
+        "report",
+        _report,
+        "write the class report again",
+        "Write one HTML page about the class from what has been graded.",
+    )
+    _add_class(parser)
+
+
+# the imports stand inside: `--help` answers at once
+
+
+def _course(options):
+    from autograder.course.layout import Course
+
+    return Course.find(options.course, getattr(options, "class_dir", None))
+
+
+def _release(options):
+    from autograder.course.release import release
+    from autograder.terminal import console
+
+    course = _course(options)
+    for chapter in course.choose(options.chapters):
+        done = release(course, chapter)
+        state = "released" if done else "up to date"
+        console().print(f"{chapter.name}: {state}")
+    return EXIT_OK
+
+
+def _grade(options):
+    from autograder.grading.command import grade_command
+
+    return grade_command(_course(options), options)
+
+
+def _verify(options):
+    from autograder.verify.command import verify_command
+
+    return verify_command(_course(options), options)
+
+
+def _report(options):
+    from autograder.grading.report import write_report
+
+    course = _course(options)
+    path = write_report(course, course.choose(options.chapters))
+    print(path)
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

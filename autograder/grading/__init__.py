@@ -1,0 +1,1 @@
+"""From a folder of submissions to verdicts, gradebook, feedback and report."""

@@ -1,0 +1,167 @@
+"""Grading a whole class: find, skip what is done, run and judge, write."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from autograder.checking.verdict import INFRASTRUCTURE, Verdict
+from autograder.course.chapter import Chapter
+from autograder.course.layout import Course
+from autograder.course.release import release
+from autograder.grading import record as records
+from autograder.grading.feedback import FeedbackWriter
+from autograder.grading.grade import grade_notebook
+from autograder.grading.gradebook import ClassGradebook
+from autograder.grading.ingest import Submission, Unreadable, read_submission
+from autograder.grading.record import Record, key_of
+from autograder.grading.run import GradingRun
+from autograder.grading.transplant import transplant
+from autograder.problems import Infrastructure, Problem
+
+START_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of one student's chapter.
+
+    record: the verdicts, None where the submission could not be read (`problem` says
+    why) or nothing was handed in (`problem` is ""). is_new: graded in this run.
+    """
+
+    student: str
+    chapter: str
+    record: Record | None = None
+    problem: str = ""
+    is_new: bool = False
+
+
+def grade_class(
+    run: GradingRun,
+    chapters: list[Chapter],
+    students: list[str] | None = None,
+    force: bool = False,
+    workers: int | None = None,
+) -> Iterator[Entry]:
+    """Grade every submission of the class; yields an `Entry` as each is done.
+
+    Raises Problem when there is nothing to grade. A submission that cannot be read or
+    run never touches another.
+    """
+    course = run.course
+    for chapter in chapters:
+        release(course, chapter)
+        _draw(run, chapter)
+    present = students or students_of(course)
+    feedback = FeedbackWriter(course)
+    with (
+        ClassGradebook(course) as gradebook,
+        ThreadPoolExecutor(workers or os.cpu_count()) as pool,
+    ):
+        waiting = []
+        for student in present:
+            for chapter in chapters:
+                entry = _ready(course, gradebook, student, chapter, force)
+                if isinstance(entry, Entry):
+                    yield entry
+                else:
+                    waiting.append(pool.submit(_grade, run, chapter, entry))
+        for future in as_completed(waiting):
+            record, notebook = future.result()
+            if record.is_complete:
+                _write(course, gradebook, feedback, record, notebook)
+            yield Entry(record.student, record.chapter, record, is_new=True)
+
+
+def students_of(course: Course) -> list[str]:
+    """The ids of students with a folder of submissions; raises Problem if none."""
+    folder = course.submitted
+    names = [p.name for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
+    names = sorted(name for name in names if not name.startswith("."))
+    if not names:
+        raise Problem(
+            f"no submissions in {folder}; put them there as STUDENT/CHAPTER/CHAPTER.ipynb"
+        )
+    return names
+
+
+def _draw(run, chapter):
+    """Compute what threads will share, before there are any."""
+    chapter_run = run.of(chapter)
+    _ = chapter_run.pristine, chapter_run.hidden, chapter_run.public
+
+
+def _ready(course, gradebook, student, chapter, force) -> Submission | Entry:
+    """The submission to grade, or the entry where nothing is left to do."""
+    try:
+        path = _find(course.submitted / student / chapter.name, chapter.name)
+        if path is None:
+            return Entry(student, chapter.name)
+        submission = read_submission(path, student, chapter.name)
+    except Unreadable as problem:
+        # what an earlier, readable submission got is no longer true
+        shutil.rmtree(course.autograded / student / chapter.name, ignore_errors=True)
+        shutil.rmtree(course.feedback / student / chapter.name, ignore_errors=True)
+        return Entry(student, chapter.name, problem=str(problem))
+    folder = course.autograded / student / chapter.name
+    done = records.read(folder)
+    key = key_of(submission.digest, chapter.version)
+    written = course.feedback / student / chapter.name / f"{chapter.name}.html"
+    if not force and done and done.key == key and written.exists():
+        if gradebook.has(done):
+            return Entry(student, chapter.name, done)
+    return submission
+
+
+def _find(folder: Path, name) -> Path | None:
+    """The submitted notebook, None where nothing was handed in."""
+    if not folder.exists():
+        return None
+    path = folder / f"{name}.ipynb"
+    if path.is_file():
+        return path
+    found = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
+    raise Unreadable(f"no {name}.ipynb in the folder {name}/, which holds {found}")
+
+
+def _grade(run, chapter, submission) -> tuple[Record, object]:
+    """Run and judge one submission; our own failures are tried again."""
+    chapter_run = run.of(chapter)
+    planted = transplant(chapter_run.pristine, submission)
+    notes = list(planted.notes)
+    for attempt in range(START_ATTEMPTS):
+        try:
+            graded = grade_notebook(chapter_run, planted.notebook)
+            verdicts = graded.verdicts
+            break
+        except Infrastructure as failure:
+            message = f"attempt {attempt + 1}: {failure}"
+            verdicts = [
+                Verdict(name, INFRASTRUCTURE, exercise.points, message)
+                for name, exercise in chapter.exercises.items()
+            ]
+    record = Record(
+        submission.student,
+        chapter.name,
+        key_of(submission.digest, chapter.version),
+        run.seed,
+        verdicts,
+        notes,
+    )
+    return record, planted.notebook
+
+
+def _write(course, gradebook, feedback, record, notebook):
+    folder = course.autograded / record.student / record.chapter
+    if folder.exists():  # plain nbgrader leaves read-only files
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / f"{record.chapter}.ipynb")
+    gradebook.write(record)
+    feedback.write(record.student, record.chapter)
+    records.write(folder, record)  # last: its presence says that all is written

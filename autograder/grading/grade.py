@@ -1,0 +1,185 @@
+"""Grading one notebook: run it in a process of its own, judge it here."""
+
+import base64
+import dataclasses
+from dataclasses import dataclass
+
+from nbformat.v4 import new_output
+
+from autograder.checking import card
+from autograder.checking.verdict import (
+    ERROR,
+    LIMIT,
+    NOT_ATTEMPTED,
+    PASSED,
+    TIMEOUT,
+    Verdict,
+)
+from autograder.course.source import grade_id, is_demo
+from autograder.grading.run import ChapterRun
+from autograder.grading.texts import clean
+from autograder.sandbox.notebook_run import Called, Cell, run_notebook
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A notebook with the verdicts as its test cells' outputs."""
+
+    notebook: object
+    verdicts: list[Verdict]
+
+
+def grade_notebook(run: ChapterRun, notebook) -> Graded:
+    """Grade a transplanted notebook; raises Infrastructure when that is impossible."""
+    chapter = run.chapter
+    cells = list(code_cells(notebook))
+    hidden, public = run.hidden, run.public
+    inputs = {
+        name: [case.inputs for case in (*hidden[name], *public[name])]
+        for name in chapter.exercises
+    }
+    seconds = {name: e.seconds for name, e in chapter.exercises.items()}
+    result = run_notebook(cells, inputs, seconds)
+    stubs = {cell.id: cell.source for cell in run.pristine.cells}
+    verdicts = []
+    for name in chapter.exercises:
+        verdict = _verdict(run, name, result)
+        if verdict.outcome == ERROR and _same_code(notebook, name, stubs[name]):
+            verdict = dataclasses.replace(verdict, outcome=NOT_ATTEMPTED)
+        verdicts.append(verdict)
+    _write_outputs(notebook, result, {v.exercise: v for v in verdicts})
+    return Graded(notebook, verdicts)
+
+
+def code_cells(notebook):
+    """The `Cell`s to run; cells that only demonstrate are not."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and not is_demo(cell):
+            name = grade_id(cell)
+            exercise = name.removeprefix("test_") if name.startswith("test_") else ""
+            yield Cell(cell.id, cell.source, exercise)
+
+
+def _same_code(notebook, name, stub):
+    return any(cell.id == name and cell.source == stub for cell in notebook.cells)
+
+
+# --- verdicts -------------------------------------------------------------------
+
+
+def _verdict(run, name, result) -> Verdict:
+    chapter, called = run.chapter, result.called.get(name, Called(no_probe=True))
+    points = chapter.exercises[name].points
+    hidden, public = run.hidden[name], run.public[name]
+    if called.no_probe:
+        return _not_called(name, points, result)
+    count = len(hidden)
+    if len(called.answers) < count:
+        return _gone(name, points, called, run)
+    verdict = chapter.decide(name, hidden, called.answers[:count])
+    if verdict.outcome == PASSED:
+        return verdict
+    shown = _on_public(chapter, name, public, called.answers[count:])
+    if shown is not None and shown.outcome == verdict.outcome:
+        return shown  # the same mistake, with values that may be shown
+    # nothing that depends on a hidden case's values goes to the student
+    return dataclasses.replace(verdict, detail="")
+
+
+def _on_public(chapter, name, public, answers):
+    """The verdict on the public cases, None where they did not fail."""
+    if len(answers) < len(public):
+        return None
+    verdict = chapter.decide(name, public, answers)
+    return None if verdict.outcome == PASSED else verdict
+
+
+def _gone(name, points, called, run):
+    seconds = run.chapter.exercises[name].seconds
+    outcome, message = {
+        "timeout": (TIMEOUT, f"No answer within {seconds:g} seconds."),
+        "limit": (LIMIT, "Your code went over a limit of memory, time or files."),
+        "died": (ERROR, "Your code ended the process it ran in."),
+    }[called.gone]
+    return Verdict(name, outcome, points, message)
+
+
+def _not_called(name, points, result):
+    """Why a test cell registered nothing: its own error, or the solution cell's."""
+    for cell in (name, f"test_{name}"):
+        if cell in result.gone:
+            return _gone_cell(name, points, result.gone[cell])
+        run = result.cells.get(cell)
+        if run is not None and run.raised is not None:
+            message = f"Your cell did not run: {describe(run.raised)}."
+            return Verdict(name, ERROR, points, message)
+    return Verdict(name, ERROR, points, f"{name} is not defined when it is checked.")
+
+
+def _gone_cell(name, points, reason):
+    outcome = {"timeout": TIMEOUT, "limit": LIMIT}.get(reason, ERROR)
+    words = {"timeout": "did not end in time", "limit": "went over a limit"}
+    return Verdict(
+        name, outcome, points, f"Your cell {words.get(reason, 'ended its process')}."
+    )
+
+
+def describe(raised) -> str:
+    """An exception in one line: kind, message, place."""
+    place = f" (line {raised.line})" if raised.line else ""
+    message = f": {raised.message}" if raised.message else ""
+    return clean(f"{raised.kind}{message}{place}", 500)
+
+
+# --- outputs --------------------------------------------------------------------
+
+
+def _write_outputs(notebook, result, verdicts):
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs, cell.execution_count = [], None
+        exercise = grade_id(cell).removeprefix("test_")
+        if exercise != grade_id(cell) and exercise in verdicts:
+            cell.outputs = verdict_outputs(verdicts[exercise])
+        elif cell.id in result.cells:
+            cell.outputs = _printed_outputs(result.cells[cell.id])
+        elif cell.id in result.gone:
+            words = f"This cell ended its process ({result.gone[cell.id]})."
+            cell.outputs = [_error_output("Stopped", words)]
+
+
+def verdict_outputs(verdict: Verdict) -> list:
+    """What nbgrader reads as this verdict's score: an error for none, else full."""
+    verdict = _cleaned(verdict)
+    data = {"text/html": card.as_html(verdict), "text/plain": card.as_text(verdict)}
+    outputs = [new_output("display_data", data=data)]
+    if verdict.outcome != PASSED:
+        outputs.append(_error_output(verdict.outcome, verdict.message, []))
+    return outputs
+
+
+def _cleaned(verdict):
+    texts = ("message", "detail", "note")
+    return dataclasses.replace(
+        verdict, **{name: clean(getattr(verdict, name), 2000) for name in texts}
+    )
+
+
+def _printed_outputs(run):
+    outputs = []
+    if run.printed:
+        outputs.append(new_output("stream", name="stdout", text=clean(run.printed)))
+    for png in run.figures:
+        data = {"image/png": base64.b64encode(png).decode("ascii")}
+        outputs.append(new_output("display_data", data=data))
+    if run.raised:
+        outputs.append(_error_output(run.raised.kind, describe(run.raised)))
+    return outputs
+
+
+def _error_output(name, message, traceback=None):
+    lines = [message] if traceback is None else traceback
+    return new_output(
+        "error", ename=clean(name, 80), evalue=clean(message, 500), traceback=lines
+    )

@@ -1,0 +1,59 @@
+"""Our grading inside plain ``nbgrader autograde``: two preprocessors, no patches."""
+
+import functools
+from pathlib import Path
+
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from autograder.course.layout import Course
+from autograder.grading import record as records
+from autograder.grading.grade import grade_notebook
+from autograder.grading.ingest import submission_of
+from autograder.grading.record import Record
+from autograder.grading.run import GradingRun
+from autograder.grading.transplant import transplant
+
+
+@functools.cache
+def _run(root: str) -> GradingRun:
+    """One grading run, and one seed, for the whole nbgrader command."""
+    return GradingRun(Course.find(Path(root)))
+
+
+def _chapter_run(preprocessor, resources):
+    run = _run(preprocessor.parent.parent.coursedir.root)
+    (chapter,) = run.course.choose([resources["nbgrader"]["assignment"]])
+    return run.of(chapter)
+
+
+class Transplant(NbGraderPreprocessor):
+    """Sanitising: only the text of the submission goes on, in the pristine notebook."""
+
+    def preprocess(self, nb, resources):
+        chapter_run = _chapter_run(self, resources)
+        submission = submission_of(
+            nb, resources["nbgrader"]["student"], chapter_run.chapter.name
+        )
+        planted = transplant(chapter_run.pristine, submission)
+        for note in planted.notes:
+            self.log.warning("%s: %s", submission.student, note)
+        return planted.notebook, resources
+
+
+class Judge(NbGraderPreprocessor):
+    """Autograding: the cells run in a process of their own and are judged here."""
+
+    def preprocess(self, nb, resources):
+        chapter_run = _chapter_run(self, resources)
+        graded = grade_notebook(chapter_run, nb)
+        names = resources["nbgrader"]
+        record = Record(
+            names["student"],
+            names["assignment"],
+            "",  # plain nbgrader decides by itself what to grade again
+            chapter_run.seed,
+            graded.verdicts,
+        )
+        folder = self.parent.parent.writer.build_directory
+        records.write(Path(folder), record)
+        return graded.notebook, resources

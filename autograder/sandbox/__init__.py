@@ -1,0 +1,1 @@
+"""Running student code in a process of its own; what it says is only an answer."""

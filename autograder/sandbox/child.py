@@ -1,0 +1,123 @@
+"""Runs inside the process that executes student code.
+
+It knows cells and inputs, nothing else: no expected value, no seed, no solution. It
+reads one request at a time and answers it; everything it says is the student's word.
+"""
+
+import io
+import os
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+
+import numpy as np
+
+from autograder.checking.calling import call, describe, remember_source
+from autograder.checking.check import recording
+from autograder.checking.values import FRAME, frame_size, from_bytes, to_bytes
+from autograder.sandbox.notebook_names import compile_cell, notebook_names
+
+MAX_PRINTED = 20_000
+MAX_FIGURES = 4
+MAX_FIGURE_BYTES = 500_000
+
+
+def main():
+    """Serve requests from the file descriptors named on the command line."""
+    requests, replies = (int(number) for number in sys.argv[1:3])
+    with os.fdopen(requests, "rb") as source, os.fdopen(replies, "wb") as target:
+        serve(source, target)
+
+
+def serve(source, target):
+    """Answer requests until the other side closes."""
+    # what a notebook calls its own module
+    namespace = notebook_names()
+    with recording() as probes:
+        _send(target, {"ready": True})
+        while True:
+            request = _receive(source)
+            if request is None:
+                return
+            answer = _answer(request, namespace, probes)
+            _send(target, {"token": request["token"], **answer})
+
+
+def _answer(request, namespace, probes):
+    if request["do"] == "cell":
+        return _run_cell(request["source"], request["name"], namespace)
+    return _call(probes.get(request["exercise"]), request["inputs"])
+
+
+def _run_cell(source, name, namespace):
+    printed = CappedText(MAX_PRINTED)
+    filename = f"<cell {name}>"
+    remember_source(filename, source)
+    raised = None
+    with redirect_stdout(printed), redirect_stderr(io.StringIO()):
+        try:
+            exec(compile_cell(source, filename), namespace)
+        except (Exception, SystemExit) as error:
+            raised = vars(describe(error))
+        figures = _figures()
+    return {"raised": raised, "printed": printed.getvalue(), "figures": figures}
+
+
+def _call(probe, inputs):
+    if probe is None:
+        return {"no_probe": True}
+    with redirect_stdout(CappedText(0)), redirect_stderr(CappedText(0)):
+        answer = call(probe, inputs)
+    return {
+        "value": answer.value,
+        "raised": vars(answer.raised) if answer.raised else None,
+        "changed": list(answer.changed),
+    }
+
+
+def _figures():
+    """The open matplotlib figures as PNG bytes, if the student drew any."""
+    plt = sys.modules.get("matplotlib.pyplot")
+    if plt is None:
+        return []
+    drawn = []
+    try:
+        for number in plt.get_fignums()[:MAX_FIGURES]:
+            buffer = io.BytesIO()
+            plt.figure(number).savefig(buffer, format="png", dpi=80)
+            if buffer.tell() <= MAX_FIGURE_BYTES:
+                drawn.append(np.frombuffer(buffer.getvalue(), dtype=np.uint8))
+        plt.close("all")
+    except Exception:
+        return []
+    return drawn
+
+
+class CappedText(io.StringIO):
+    """Keeps the first `limit` characters that are written to it."""
+
+    def __init__(self, limit):
+        super().__init__()
+        self.limit = limit
+
+    def write(self, text):
+        room = self.limit - self.tell()
+        if room > 0:
+            super().write(text[:room])
+        return len(text)
+
+
+def _send(target, message):
+    target.write(to_bytes(message))
+    target.flush()
+
+
+def _receive(source):
+    head = source.read(FRAME.size)
+    if len(head) < FRAME.size:
+        return None
+    header, payload = frame_size(head)
+    return from_bytes(source.read(header), source.read(payload))
+
+
+if __name__ == "__main__":
+    main()

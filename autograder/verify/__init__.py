@@ -1,0 +1,1 @@
+"""Proving that a chapter's checks are fair, by grading what is known."""

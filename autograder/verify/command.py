@@ -1,0 +1,62 @@
+"""``autograder verify``: a table, or JSON, and an exit code."""
+
+import json
+from dataclasses import asdict
+
+from rich.table import Table
+
+from autograder.cli import EXIT_FAILED, EXIT_OK
+from autograder.course.layout import Course
+from autograder.problems import Problem
+from autograder.terminal import console, progress
+from autograder.verify.verification import count_subjects, verify_chapter
+
+
+def verify_command(course: Course, options) -> int:
+    """Verify the chapters that the options name."""
+    if options.seeds < 1:
+        raise Problem("--seeds must be at least 1")
+    chapters = course.choose(options.chapters)
+    reports = []
+    with progress() as bar:
+        task = bar.add_task("verifying", total=sum(map(count_subjects, chapters)))
+        for chapter in chapters:
+            bar.update(task, description=chapter.name)
+            seeds = range(options.seeds)
+            for report in verify_chapter(course, chapter, seeds, options.workers):
+                if report is None:
+                    bar.advance(task)
+                else:
+                    reports.append(report)
+    if options.json:
+        data = [asdict(report) | {"is_fair": report.is_fair} for report in reports]
+        print(json.dumps({"seeds": options.seeds, "exercises": data}, indent=1))
+    else:
+        _print(reports, options.seeds)
+    return EXIT_OK if all(report.is_fair for report in reports) else EXIT_FAILED
+
+
+def _print(reports, seeds):
+    table = Table(title=f"Fairness, {seeds} seeds")
+    for name in ("chapter", "exercise"):
+        table.add_column(name, no_wrap=True)
+    for name in ("cases", "reference", "stub", "rejected", "accepted", "fair"):
+        table.add_column(name, justify="right")
+    for report in reports:
+        table.add_row(
+            report.chapter,
+            report.exercise,
+            str(report.cases),
+            "passes" if report.reference else "FAILS",
+            "zero" if report.stub else "WRONG",
+            f"{report.rejected} of {report.misconceptions}",
+            f"{report.accepted} of {report.alternatives}",
+            "yes" if report.is_fair else "NO",
+        )
+    console().print(table)
+    for report in reports:
+        for complaint in report.complaints:
+            console().print(f"{report.chapter} {report.exercise}: {complaint}")
+    unfair = sum(not report.is_fair for report in reports)
+    fair = len(reports) - unfair
+    console().print(f"{fair} exercises fair, {unfair} not")

@@ -1,0 +1,160 @@
+"""Grading the known notebooks with many seeds and saying what is unfair."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from autograder.checking.verdict import NOT_ATTEMPTED, PASSED, Verdict
+from autograder.course.chapter import Chapter
+from autograder.course.layout import Course
+from autograder.sandbox.notebook_run import Called, run_notebook
+from autograder.verify import sizes
+from autograder.verify.subjects import (
+    ALTERNATIVE,
+    MISCONCEPTION,
+    REFERENCE,
+    STUB,
+    Subject,
+    subjects_of,
+)
+
+ENOUGH = {False: (3, 2), True: (2, 1)}
+
+
+@dataclass
+class ExerciseReport:
+    """What was proved about one exercise, and what is unfair."""
+
+    chapter: str
+    exercise: str
+    cases: int = 0
+    misconceptions: int = 0
+    rejected: int = 0
+    alternatives: int = 0
+    accepted: int = 0
+    reference: bool = False
+    stub: bool = False
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def is_fair(self) -> bool:
+        return not self.complaints
+
+
+def verify_chapter(
+    course: Course, chapter: Chapter, seeds, workers: int | None = None
+) -> Iterator[ExerciseReport | None]:
+    """Grade every subject with every seed.
+
+    Yields None as each subject is done and at the end one report an exercise.
+    """
+    seeds = list(seeds)
+    cases = {
+        name: [chapter.cases(name, seed) for seed in seeds] for name in chapter.exercises
+    }
+    reports = {name: _inspected(chapter, name, seeds) for name in chapter.exercises}
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        waiting = {
+            pool.submit(_grade, chapter, subject, cases): subject
+            for subject in subjects_of(course, chapter)
+        }
+        for future in as_completed(waiting):
+            for name, verdicts in future.result().items():
+                _note(reports[name], waiting[future], verdicts, chapter)
+            yield None
+    yield from reports.values()
+
+
+def count_subjects(chapter: Chapter) -> int:
+    """How many notebooks `verify_chapter` grades."""
+    exercises = chapter.exercises.values()
+    return 2 + sum(len(e.misconceptions) + len(e.alternatives) for e in exercises)
+
+
+# --- what can be said without running anything ----------------------------------
+
+
+def _inspected(chapter, name, seeds):
+    exercise = chapter.exercises[name]
+    drawn = [exercise.make_cases(np.random.default_rng(seed)) for seed in seeds]
+    report = ExerciseReport(chapter.name, name)
+    report.cases = len(drawn[0])
+    report.misconceptions = len(exercise.misconceptions)
+    report.alternatives = len(exercise.alternatives)
+    wrong, right = ENOUGH[exercise.simple]
+    if report.misconceptions < wrong:
+        report.complaints.append(f"fewer than {wrong} misconceptions")
+    if report.alternatives < right:
+        report.complaints.append(f"fewer than {right} alternatives")
+    found = [c for cases in drawn for c in sizes.complaints(exercise, cases)]
+    report.complaints += [f"sizes: {text}" for text in dict.fromkeys(found)]
+    return report
+
+
+# --- what grading says ----------------------------------------------------------
+
+
+def _grade(chapter, subject: Subject, cases) -> dict[str, list[Verdict]]:
+    """The verdicts on a subject: by exercise, one a seed."""
+    inputs, seconds = {}, {}
+    for name in subject.exercises:
+        inputs[name] = [case.inputs for drawn in cases[name] for case in drawn]
+        seconds[name] = chapter.exercises[name].seconds * len(cases[name])
+    run = run_notebook(subject.cells, inputs, seconds)
+    verdicts = {}
+    for name in subject.exercises:
+        called = run.called.get(name, Called(no_probe=True))
+        if len(called.answers) < len(inputs[name]):
+            raised = [r.raised for r in run.cells.values() if r.raised]
+            why = called.gone or (raised[0].message if raised else "no probe")
+            points = chapter.exercises[name].points
+            verdicts[name] = [Verdict(name, "error", points, f"did not run: {why}")]
+            continue
+        answers = iter(called.answers)
+        verdicts[name] = [
+            chapter.decide(name, drawn, [next(answers) for _ in drawn])
+            for drawn in cases[name]
+        ]
+    return verdicts
+
+
+def _note(report, subject, verdicts, chapter):
+    if subject.kind == REFERENCE:
+        report.reference = _all_passed(report, "the reference", verdicts)
+    elif subject.kind == ALTERNATIVE:
+        what = f"the alternative {subject.name}"
+        report.accepted += _all_passed(report, what, verdicts)
+    elif subject.kind == STUB:
+        report.stub = all(v.outcome == NOT_ATTEMPTED for v in verdicts)
+        if not report.stub:
+            report.complaints.append(f"the stub is graded {verdicts[0].outcome!r}")
+    elif subject.kind == MISCONCEPTION:
+        complaint = _not_rejected(subject.name, verdicts, chapter, report.exercise)
+        report.rejected += not complaint
+        report.complaints += [complaint] * bool(complaint)
+
+
+def _all_passed(report, what, verdicts):
+    failed = [verdict for verdict in verdicts if verdict.outcome != PASSED]
+    if failed:
+        first = failed[0]
+        words = " ".join((first.message, first.detail, first.note)).strip()
+        report.complaints.append(
+            f"{what} fails with {len(failed)} of {len(verdicts)} seeds: {words}"
+        )
+    return not failed
+
+
+def _not_rejected(name, verdicts, chapter, exercise):
+    """Why a misconception is not rejected with its own sentence, "" where it is."""
+    sentence = chapter.sentences(exercise)[name]
+    for verdict in verdicts:
+        if verdict.outcome == PASSED:
+            return f"the misconception {name} passes"
+        if verdict.misconception != name and sentence not in verdict.message:
+            said = verdict.misconception or verdict.message
+            return f"the misconception {name} is told {said!r} instead of its sentence"
+    return ""

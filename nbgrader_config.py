@@ -1,0 +1,38 @@
+"""nbgrader in this course: plain `nbgrader` commands and formgrader read this file,
+and so does `autograder`. Student code runs in a process of its own and is judged
+outside of it, by the same code for both ways of grading.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+# nbgrader calls `alembic` by name when it makes a gradebook; it stands beside Python
+os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+
+ROOT = Path(__file__).resolve().parent
+
+c = get_config()
+
+c.CourseDirectory.root = str(ROOT)
+c.CourseDirectory.course_id = "self-attention"
+c.CourseDirectory.source_directory = "class/source"
+c.CourseDirectory.release_directory = "notebooks"
+c.CourseDirectory.submitted_directory = "class/submitted"
+c.CourseDirectory.autograded_directory = "class/autograded"
+c.CourseDirectory.feedback_directory = "class/feedback"
+c.CourseDirectory.db_url = f"sqlite:///{ROOT / 'class' / 'gradebook.db'}"
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "record.json"]
+
+c.Exchange.root = str(ROOT / "class" / "exchange")
+
+c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
+
+c.Autograde.sanitize_preprocessors = ["autograder.nbgrader_plugin.Transplant"]
+c.Autograde.autograde_preprocessors = [
+    "autograder.nbgrader_plugin.Judge",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+]
+
+c.HTMLExporter.sanitize_html = True
