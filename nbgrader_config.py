@@ -35,4 +35,13 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
 ]
 
+c.GenerateFeedback.exporter_class = "autograder.grading.feedback_exporter.FeedbackExporter"
+c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
+
+# formgrader shows autograded notebooks: students' HTML is cut down to plain marks
 c.HTMLExporter.sanitize_html = True
+c.SanitizeHTML.strip = True
+c.SanitizeHTML.tags = (
+    "a abbr b blockquote br code details div em h1 h2 h3 h4 hr i li ol p pre strong "
+    "sub summary sup table tbody td th thead tr ul"
+).split()

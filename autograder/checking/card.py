@@ -28,7 +28,7 @@ def paragraphs(verdict: Verdict, show_values: bool) -> list[str]:
         lines.append(verdict.sentence)
     if show_values and verdict.detail:
         lines.append(verdict.detail)
-    if verdict.note and verdict.stage != "raise":
+    if verdict.note and verdict.stage not in ("raise", "missing"):
         lines.append(f"Seen with: {verdict.note}.")
     return lines
 

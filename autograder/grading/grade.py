@@ -20,6 +20,8 @@ from autograder.grading.run import ChapterRun
 from autograder.grading.texts import clean
 from autograder.sandbox.notebook_run import Called, Cell, run_notebook
 
+METADATA_KEY = "autograder"
+
 
 @dataclass(frozen=True)
 class Graded:
@@ -141,7 +143,9 @@ def _write_outputs(notebook, result, verdicts):
         cell.outputs, cell.execution_count = [], None
         exercise = grade_id(cell).removeprefix("test_")
         if exercise != grade_id(cell) and exercise in verdicts:
-            cell.outputs = verdict_outputs(verdicts[exercise])
+            verdict = _cleaned(verdicts[exercise])
+            cell.outputs = verdict_outputs(verdict)
+            cell.metadata[METADATA_KEY] = verdict.as_dict()
         elif cell.id in result.cells:
             cell.outputs = _printed_outputs(result.cells[cell.id])
         elif cell.id in result.gone:
@@ -151,7 +155,6 @@ def _write_outputs(notebook, result, verdicts):
 
 def verdict_outputs(verdict: Verdict) -> list:
     """What nbgrader reads as this verdict's score: an error for none, else full."""
-    verdict = _cleaned(verdict)
     data = {"text/html": card.as_html(verdict), "text/plain": card.as_text(verdict)}
     outputs = [new_output("display_data", data=data)]
     if verdict.outcome != PASSED:

@@ -1,0 +1,87 @@
+# make            set up, generate the notebooks, build the book, grade the sample class
+# make test       all tests
+# make help       every target
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+STAMPS := .make
+ROOT := $(abspath .)
+
+CHAPTER_FILES := $(wildcard solutions/*/*.py)
+ENGINE_FILES := $(shell find autograder -name '*.py' -o -name '*.j2')
+BOOK_FILES := _config.yml $(shell find book -type f -not -name '*.pyc')
+SAMPLE_FILES := $(shell find sample_class -name '*.ipynb')
+
+.PHONY: all help setup notebooks book grade sample-class verify lint test lab clean
+
+all: book grade
+	@echo
+	@echo "book:      $(ROOT)/_build/html/index.html"
+	@echo "notebook:  $(ROOT)/notebooks/ch04_softmax/ch04_softmax.ipynb"
+	@echo "           open it with  $(BIN)/jupyter lab notebooks/ch04_softmax/ch04_softmax.ipynb"
+	@echo "report:    $(ROOT)/class/report.html"
+
+help:
+	@echo "make               set up, generate notebooks, build the book, grade the sample class"
+	@echo "make test          lint and all tests"
+	@echo "make verify        prove that the checks of every chapter are fair"
+	@echo "make lab           Jupyter Lab with nbgrader's formgrader on this course"
+	@echo "make sample-class  write sample_class/ again from solutions/"
+	@echo "make clean         remove all that was generated, but not class/"
+
+# --- set-up ---------------------------------------------------------------------
+
+setup: $(STAMPS)/setup
+
+$(STAMPS)/setup: requirements.txt constraints.txt pyproject.toml tools/lab_settings.json
+	@tools/require_python.sh $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@mkdir -p .venv/share/jupyter/lab/settings $(STAMPS)
+	@cp tools/lab_settings.json .venv/share/jupyter/lab/settings/overrides.json
+	@touch $@
+
+# --- the main job ---------------------------------------------------------------
+
+notebooks: $(STAMPS)/notebooks
+
+$(STAMPS)/notebooks: $(STAMPS)/setup $(CHAPTER_FILES) $(ENGINE_FILES)
+	$(BIN)/autograder release
+	@touch $@
+
+book: $(STAMPS)/book
+
+# --all: a warning must not hide in what an earlier build has cached
+$(STAMPS)/book: $(STAMPS)/notebooks $(BOOK_FILES)
+	$(BIN)/jupyter-book build . --toc book/_toc.yml -W -n --keep-going --all
+	@touch $@
+
+class/submitted:
+	@mkdir -p class
+	cp -r sample_class/submitted class/submitted
+
+grade: $(STAMPS)/notebooks class/submitted
+	$(BIN)/autograder grade
+
+sample-class: $(STAMPS)/notebooks
+	$(BIN)/python sample_class/make.py
+
+verify: $(STAMPS)/setup
+	$(BIN)/autograder verify
+
+lab: $(STAMPS)/notebooks class/submitted
+	$(BIN)/jupyter lab
+
+# --- tests ----------------------------------------------------------------------
+
+lint: $(STAMPS)/setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test: lint book
+	@tools/require_chromium.sh
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf _build $(STAMPS) .pytest_cache .ruff_cache

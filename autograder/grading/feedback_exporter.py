@@ -1,0 +1,108 @@
+"""The feedback page: an nbconvert exporter, so that nbgrader uses it as it stands.
+
+Every text of a student goes through `clean` and Jinja's autoescape; no markdown, HTML
+or SVG of a submission is ever rendered, and the page's policy forbids scripts.
+"""
+
+import functools
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+from nbconvert.exporters import Exporter
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from autograder.checking.card import MARKS, paragraphs
+from autograder.checking.verdict import PASSED, Verdict
+from autograder.grading.grade import METADATA_KEY
+from autograder.grading.texts import clean
+from autograder.grading.transplant import ADDED
+
+LIGHT, DARK = "default", "github-dark"
+
+
+class FeedbackExporter(Exporter):
+    """Renders an autograded notebook, with the gradebook's scores, as one HTML page."""
+
+    file_extension = ".html"
+    output_mimetype = "text/html"
+
+    def from_notebook_node(self, nb, resources=None, **kwargs):
+        nb, resources = super().from_notebook_node(nb, resources, **kwargs)
+        page = _template().render(
+            names=resources["nbgrader"],
+            exercises=_exercises(nb),
+            added=[_shown(cell) for cell in nb.cells if _is_added(cell)],
+            light=HtmlFormatter(style=LIGHT).get_style_defs(".code"),
+            dark=HtmlFormatter(style=DARK).get_style_defs(".code"),
+        )
+        return page, resources
+
+
+@functools.cache
+def _template():
+    folder = Path(__file__).parent
+    environment = Environment(loader=FileSystemLoader(folder), autoescape=True)
+    environment.filters["clean"] = lambda text: clean(str(text))
+    return environment.get_template("feedback.html.j2")
+
+
+def _exercises(nb):
+    """What the page says of each exercise, in order."""
+    solutions = {cell.id: cell for cell in nb.cells}
+    for cell in nb.cells:
+        graded = cell.metadata.get("nbgrader", {})
+        if not graded.get("grade"):
+            continue
+        name = graded["grade_id"].removeprefix("test_")
+        solution = solutions.get(name)
+        yield {
+            "name": name,
+            "score": graded.get("score"),
+            "points": graded.get("points"),
+            "comment": solution and solution.metadata.nbgrader.get("comment"),
+            "solution": solution and _shown(solution),
+            **_verdict(cell),
+        }
+
+
+def _verdict(cell):
+    data = cell.metadata.get(METADATA_KEY)
+    if data is None:  # graded by something else
+        return {"outcome": "", "mark": "", "paragraphs": [], "sentence": ""}
+    verdict = Verdict(**{k: v for k, v in data.items() if k != "score"})
+    return {
+        "outcome": verdict.outcome,
+        "mark": MARKS.get(verdict.outcome, "✗"),
+        "passed": verdict.outcome == PASSED,
+        "paragraphs": paragraphs(verdict, show_values=True),
+        "sentence": verdict.sentence,
+    }
+
+
+def _is_added(cell):
+    return ADDED in cell.metadata.get("tags", [])
+
+
+def _shown(cell):
+    """A cell's code, highlighted, and what it printed, drew and raised."""
+    outputs = cell.get("outputs", [])
+    is_code = cell.cell_type == "code"
+    source = clean(cell.source, 100_000)
+    return {
+        "code": Markup(highlight(source, PythonLexer(), _formatter())) if is_code else "",
+        "text": "" if is_code else source,
+        "printed": "".join(o.text for o in outputs if o.output_type == "stream"),
+        "raised": [o.evalue for o in outputs if o.output_type == "error"],
+        "figures": [
+            o.data["image/png"]
+            for o in outputs
+            if o.output_type == "display_data" and "image/png" in o.data
+        ],
+    }
+
+
+def _formatter():
+    return HtmlFormatter(cssclass="code")
