@@ -58,7 +58,7 @@ $(STAMPS)/book: $(STAMPS)/notebooks $(BOOK_FILES)
 	@touch $@
 
 class/submitted:
-	@mkdir -p class
+	@mkdir -p class/exchange
 	cp -r sample_class/submitted class/submitted
 
 grade: $(STAMPS)/notebooks class/submitted

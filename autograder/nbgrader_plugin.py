@@ -1,6 +1,6 @@
 """Our grading inside plain ``nbgrader autograde``: two preprocessors, no patches."""
 
-import functools
+import weakref
 from pathlib import Path
 
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -14,14 +14,15 @@ from autograder.grading.run import GradingRun
 from autograder.grading.transplant import transplant
 
 
-@functools.cache
-def _run(root: str) -> GradingRun:
-    """One grading run, and one seed, for the whole nbgrader command."""
-    return GradingRun(Course.find(Path(root)))
+# one run, and one seed, for each converter: a command, or a click in formgrader
+_runs = weakref.WeakKeyDictionary()
 
 
 def _chapter_run(preprocessor, resources):
-    run = _run(preprocessor.parent.parent.coursedir.root)
+    converter = preprocessor.parent.parent
+    if converter not in _runs:
+        _runs[converter] = GradingRun(Course.find(Path(converter.coursedir.root)))
+    run = _runs[converter]
     (chapter,) = run.course.choose([resources["nbgrader"]["assignment"]])
     return run.of(chapter)
 

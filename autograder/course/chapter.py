@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import linecache
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -152,6 +153,7 @@ def _import_checks(folder):
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # inspect.getsource looks it up there
+    linecache.checkcache(str(path))  # and must not see an older version of the file
     try:
         spec.loader.exec_module(module)
     except FileNotFoundError:
