@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 # nbgrader calls `alembic` by name when it makes a gradebook; it stands beside Python
-os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+os.environ["PATH"] = os.pathsep.join(
+    (str(Path(sys.executable).parent), os.environ["PATH"])
+)
 
 ROOT = Path(__file__).resolve().parent
 
@@ -35,7 +37,9 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
 ]
 
-c.GenerateFeedback.exporter_class = "autograder.grading.feedback_exporter.FeedbackExporter"
+c.GenerateFeedback.exporter_class = (
+    "autograder.grading.feedback_exporter.FeedbackExporter"
+)
 c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
 
 # formgrader shows autograded notebooks: students' HTML is cut down to plain marks

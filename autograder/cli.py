@@ -60,7 +60,7 @@ def _add_class(parser):
         dest="class_dir",
         type=Path,
         metavar="DIR",
-        help="folder with submitted/ and the results (default: from nbgrader_config.py)",
+        help="with submitted/ and the results (default: from nbgrader_config.py)",
     )
 
 

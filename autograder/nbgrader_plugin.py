@@ -13,7 +13,6 @@ from autograder.grading.record import Record
 from autograder.grading.run import GradingRun
 from autograder.grading.transplant import transplant
 
-
 # one run, and one seed, for each converter: a command, or a click in formgrader
 _runs = weakref.WeakKeyDictionary()
 

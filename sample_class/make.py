@@ -31,8 +31,9 @@ print("and some on stderr", file=sys.stderr)
 class Student:
     """A way to fill in a notebook.
 
-    answer(chapter, exercise, index) returns the source of a solution cell and whether it is
-    right; a source of None leaves the stub. chapters(name) says what is handed in.
+    answer(chapter, exercise, index) returns the source of a solution cell and whether
+    it is right; a source of None leaves the stub. chapters(name) says what is handed
+    in.
     """
 
     name: str
@@ -92,7 +93,7 @@ def noisy(chapter, exercise, index):
 
 
 def _noisy_call(name):
-    return f'''\
+    return f"""\
 
 _quiet_{name} = {name}
 
@@ -101,7 +102,7 @@ def {name}(*arguments):
     warnings.warn("called")
     print("called with", len(arguments), "arguments")
     return _quiet_{name}(*arguments)
-'''
+"""
 
 
 STUDENTS = (

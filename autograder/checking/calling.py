@@ -8,7 +8,13 @@ import numpy as np
 
 from autograder.checking.values import portable
 
-QUIET_PARTS = ("site-packages", "dist-packages", "/autograder/", "<frozen", "/lib/python")
+QUIET_PARTS = (
+    "site-packages",
+    "dist-packages",
+    "/autograder/",
+    "<frozen",
+    "/lib/python",
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,9 @@ def same(a, b):
     if isinstance(a, (list, tuple)):
         return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(
-            same(a[key], b[key]) for key in a
+        return (
+            isinstance(b, dict)
+            and a.keys() == b.keys()
+            and all(same(a[key], b[key]) for key in a)
         )
     return type(a) is type(b) and (a == b or a != a)

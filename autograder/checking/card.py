@@ -21,11 +21,10 @@ def headline(verdict: Verdict) -> str:
 
 def paragraphs(verdict: Verdict, show_values: bool) -> list[str]:
     """What to say below the headline, in the order of the stages."""
-    lines = []
-    if verdict.message:
-        lines.append(verdict.message)
-    if verdict.sentence:
-        lines.append(verdict.sentence)
+    lines = [verdict.message, verdict.sentence]
+    if verdict.stage == "values":  # the cause first, then the first wrong number
+        lines.reverse()
+    lines = [line for line in lines if line]
     if show_values and verdict.detail:
         lines.append(verdict.detail)
     if verdict.note and verdict.stage not in ("raise", "missing"):

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 from pathlib import Path
 
 from autograder.checking import card, public
@@ -9,6 +10,7 @@ from autograder.checking.calling import call
 from autograder.checking.verdict import PASSED, decide
 
 CLOSING = "These were the public cases; grading draws new ones."
+NBGRADER = "NBGRADER_EXECUTION"
 _recorders = []
 
 
@@ -16,8 +18,10 @@ class CheckFailed(AssertionError):
     """The answer is not right yet; the message says what and why."""
 
     def _render_traceback_(self):
-        # IPython shows these lines and spares the student our stack
-        return str(self).splitlines()
+        # IPython shows these lines and spares the student our stack; a notebook shows
+        # the card already, unless `nbgrader validate` runs it, which keeps only this
+        lines = str(self).splitlines()
+        return lines if NBGRADER in os.environ or not _in_notebook() else lines[:1]
 
 
 @contextlib.contextmanager
@@ -70,8 +74,8 @@ def _exercise(name):
         changed = path.stat().st_mtime_ns
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"check needs the file {public.FILE_NAME} that comes with the notebook, and "
-            f"it is not in {Path.cwd()}. Put it beside the notebook and run again."
+            f"check needs the file {public.FILE_NAME} that comes with the notebook. "
+            f"It is not in {Path.cwd()}: put it beside the notebook and run again."
         ) from None
     exercises = _read(path, changed)
     if name not in exercises:

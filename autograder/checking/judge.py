@@ -187,7 +187,8 @@ def _find_shape(result, want, got):
     if axes and (axes[0] == "..." or len(axes) == want.ndim):
         named = f" = ({', '.join(axes)})"
     return Finding(
-        "shape", f"Shape of {result.name}: got {got.shape}, expected {want.shape}{named}."
+        "shape",
+        f"Shape of {result.name}: got {got.shape}, expected {want.shape}{named}.",
     )
 
 
@@ -278,8 +279,7 @@ def _close(got, want, tolerance):
 def _at(result, index, want, got):
     place = f"[{', '.join(map(str, index))}]" if index else ""
     return (
-        f"{result.name}{place}: got {_show(got[index])}, "
-        f"expected {_show(want[index])}"
+        f"{result.name}{place}: got {_show(got[index])}, expected {_show(want[index])}"
     )
 
 

@@ -105,7 +105,7 @@ def _misconception(rules, cases, answers, failed, sentences):
             for i in failed
             if alike(rules, cases[i].inputs, answers[i], cases[i].misconceptions[name])
         ]
-        if failed[0] in matches and 2 * len(matches) > len(failed):
-            if len(matches) > best_count:
-                best, best_count = name, len(matches)
+        explains = failed[0] in matches and 2 * len(matches) > len(failed)
+        if explains and len(matches) > best_count:
+            best, best_count = name, len(matches)
     return best

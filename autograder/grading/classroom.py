@@ -1,5 +1,6 @@
 """Grading a whole class: find, skip what is done, run and judge, write."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -59,10 +60,7 @@ def grade_class(
         _draw(run, chapter)
     present = students or students_of(course)
     feedback = FeedbackWriter(course)
-    with (
-        ClassGradebook(course) as gradebook,
-        ThreadPoolExecutor(workers or os.cpu_count()) as pool,
-    ):
+    with ClassGradebook(course) as gradebook, _pool(workers) as pool:
         waiting = []
         for student in present:
             for chapter in chapters:
@@ -78,6 +76,16 @@ def grade_class(
             yield Entry(record.student, record.chapter, record, is_new=True)
 
 
+@contextlib.contextmanager
+def _pool(workers):
+    """Threads that each wait for a process; when we stop, what waits is dropped."""
+    pool = ThreadPoolExecutor(workers or os.cpu_count())
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def students_of(course: Course) -> list[str]:
     """The ids of students with a folder of submissions; raises Problem if none."""
     folder = course.submitted
@@ -85,7 +93,8 @@ def students_of(course: Course) -> list[str]:
     names = sorted(name for name in names if not name.startswith("."))
     if not names:
         raise Problem(
-            f"no submissions in {folder}; put them there as STUDENT/CHAPTER/CHAPTER.ipynb"
+            f"no submissions in {folder}; "
+            "put them there as STUDENT/CHAPTER/CHAPTER.ipynb"
         )
     return names
 
@@ -105,6 +114,7 @@ def _ready(course, gradebook, student, chapter, force) -> Submission | Entry:
         submission = read_submission(path, student, chapter.name)
     except Unreadable as problem:
         # what an earlier, readable submission got is no longer true
+        gradebook.forget(student, chapter.name)
         shutil.rmtree(course.autograded / student / chapter.name, ignore_errors=True)
         shutil.rmtree(course.feedback / student / chapter.name, ignore_errors=True)
         return Entry(student, chapter.name, problem=str(problem))
@@ -112,9 +122,9 @@ def _ready(course, gradebook, student, chapter, force) -> Submission | Entry:
     done = records.read(folder)
     key = key_of(submission.digest, chapter.version)
     written = course.feedback / student / chapter.name / f"{chapter.name}.html"
-    if not force and done and done.key == key and written.exists():
-        if gradebook.has(done):
-            return Entry(student, chapter.name, done)
+    is_done = done is not None and done.key == key and written.exists()
+    if is_done and not force and gradebook.has(done):
+        return Entry(student, chapter.name, done)
     return submission
 
 

@@ -16,7 +16,9 @@ def grade_command(course: Course, options) -> int:
     """Grade as the options say, print the table, write the report."""
     chapters = course.choose(options.chapters)
     students = _students(course, options.student)
-    run = GradingRun(course) if options.seed is None else GradingRun(course, options.seed)
+    run = (
+        GradingRun(course) if options.seed is None else GradingRun(course, options.seed)
+    )
     entries = []
     with progress() as bar:
         task = bar.add_task("grading", total=len(chapters) * len(students))

@@ -10,7 +10,7 @@ from autograder.course.layout import Course
 
 
 class FeedbackWriter:
-    """Writes ``feedback/<student>/<chapter>/<chapter>.html``; builds its exporter once."""
+    """Writes ``feedback/<student>/<chapter>/<chapter>.html`` with one exporter."""
 
     def __init__(self, course: Course):
         self._course = course

@@ -92,7 +92,9 @@ def _shown(cell):
     is_code = cell.cell_type == "code"
     source = clean(cell.source, 100_000)
     return {
-        "code": Markup(highlight(source, PythonLexer(), _formatter())) if is_code else "",
+        "code": Markup(highlight(source, PythonLexer(), _formatter()))
+        if is_code
+        else "",
         "text": "" if is_code else source,
         "printed": "".join(o.text for o in outputs if o.output_type == "stream"),
         "raised": [o.evalue for o in outputs if o.output_type == "error"],

@@ -2,7 +2,7 @@
 
 import warnings
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from sqlalchemy.exc import SAWarning
 
 from autograder.checking.verdict import NOT_ATTEMPTED
@@ -32,9 +32,7 @@ class ClassGradebook:
         found = self._grades(record, create=False)
         if found is None:
             return False
-        return all(
-            found[v.exercise].auto_score == v.score for v in record.verdicts
-        )
+        return all(found[v.exercise].auto_score == v.score for v in record.verdicts)
 
     def write(self, record: Record):
         """Write one submission's scores, all of them or none.
@@ -54,6 +52,19 @@ class ClassGradebook:
             comment.auto_comment = "No response." if untouched else None
         self._gradebook.db.commit()
 
+    def forget(self, student: str, chapter: str):
+        """Drop what an earlier submission got; the student stays known."""
+        self._gradebook.update_or_create_student(student)
+        if self._has_submission(student, chapter):
+            self._gradebook.remove_submission(chapter, student)
+
+    def _has_submission(self, student, chapter):
+        try:
+            self._gradebook.find_submission(chapter, student)
+        except MissingEntry:
+            return False
+        return True
+
     def _grades(self, record, create):
         """The submission's grades by exercise; None when there is no submission."""
         book, chapter, student = self._gradebook, record.chapter, record.student
@@ -63,9 +74,7 @@ class ClassGradebook:
                 # nbgrader's own order of adding rows; nothing is lost by it
                 warnings.simplefilter("ignore", SAWarning)
                 book.update_or_create_submission(chapter, student)
-        elif student not in self.students() or chapter not in {
-            submission.assignment.name for submission in book.student_submissions(student)
-        }:
+        elif not self._has_submission(student, chapter):
             return None
         notebook = book.find_submission_notebook(chapter, chapter, student)
         return {grade.name.removeprefix("test_"): grade for grade in notebook.grades}

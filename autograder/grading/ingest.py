@@ -36,7 +36,7 @@ class Submission:
 
 
 def read_submission(path: Path, student: str, chapter: str) -> Submission:
-    """Read a submitted notebook; raises Unreadable with the file's name and the cause."""
+    """Read a submitted notebook; raises Unreadable with file name and cause."""
     try:
         size = path.stat().st_size
         data = path.read_bytes() if size <= MAX_BYTES else b""
@@ -56,7 +56,9 @@ def submission_of(notebook, student: str, chapter: str) -> Submission:
 
 def _raw_cells(data, name):
     if not data.strip():
-        raise Unreadable(f"{name}: the file is empty; save the notebook and hand in again")
+        raise Unreadable(
+            f"{name}: the file is empty; save the notebook and hand in again"
+        )
     try:
         notebook = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -27,9 +27,7 @@ def transplant(pristine, submission: Submission) -> Transplanted:
     else of the submission (metadata, outputs, edited tests) is left behind.
     """
     notebook = nbformat.reads(nbformat.writes(pristine), as_version=4)
-    solutions = {
-        grade_id(cell) for cell in notebook.cells if _is_solution(cell)
-    }
+    solutions = {grade_id(cell) for cell in notebook.cells if _is_solution(cell)}
     answers, notes = _answers(submission, solutions)
     added = _added(submission, notebook, solutions)
     cells = _new_cells(added.get("", []), 0)

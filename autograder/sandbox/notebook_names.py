@@ -38,7 +38,7 @@ def notebook_names() -> dict:
 
 
 def compile_cell(source, filename):
-    """Compile a cell; IPython's own syntax is translated only when Python refuses it."""
+    """Compile a cell; IPython's syntax is translated only when Python refuses it."""
     try:
         return compile(source, filename, "exec")
     except SyntaxError:

@@ -1,5 +1,6 @@
 """The trusted end of one process that runs student code."""
 
+import contextlib
 import os
 import secrets
 import select
@@ -23,6 +24,7 @@ from autograder.checking.values import (
 from autograder.problems import Infrastructure
 
 START_SECONDS = 60.0
+COMMAND = (sys.executable, "-I", "-m", "autograder.sandbox.child")
 # what a process killed for a limit dies of
 LIMIT_SIGNALS = (signal.SIGKILL, signal.SIGXCPU, signal.SIGXFSZ)
 
@@ -49,13 +51,12 @@ class Session:
 
     def __init__(self):
         self._home = tempfile.mkdtemp(prefix="submission-")
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115, closed in close()
         theirs_in, self._requests = os.pipe()
         self._replies, theirs_out = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "autograder.sandbox.child"]
-                + [str(theirs_in), str(theirs_out)],
+                [*COMMAND, str(theirs_in), str(theirs_out)],
                 pass_fds=(theirs_in, theirs_out),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -196,10 +197,8 @@ def _environment(home):
 
 
 def _kill_group(process):
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

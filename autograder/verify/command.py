@@ -37,26 +37,30 @@ def verify_command(course: Course, options) -> int:
 
 
 def _print(reports, seeds):
-    table = Table(title=f"Fairness, {seeds} seeds")
-    for name in ("chapter", "exercise"):
-        table.add_column(name, no_wrap=True)
-    for name in ("cases", "reference", "stub", "rejected", "accepted", "fair"):
-        table.add_column(name, justify="right")
-    for report in reports:
-        table.add_row(
-            report.chapter,
-            report.exercise,
-            str(report.cases),
-            "passes" if report.reference else "FAILS",
-            "zero" if report.stub else "WRONG",
-            f"{report.rejected} of {report.misconceptions}",
-            f"{report.accepted} of {report.alternatives}",
-            "yes" if report.is_fair else "NO",
-        )
-    console().print(table)
+    for chapter in dict.fromkeys(report.chapter for report in reports):
+        title = f"{chapter}, {seeds} seeds"
+        console().print(_table(title, [r for r in reports if r.chapter == chapter]))
     for report in reports:
         for complaint in report.complaints:
             console().print(f"{report.chapter} {report.exercise}: {complaint}")
     unfair = sum(not report.is_fair for report in reports)
     fair = len(reports) - unfair
     console().print(f"{fair} exercises fair, {unfair} not")
+
+
+def _table(title, reports):
+    table = Table(title=title)
+    table.add_column("exercise", no_wrap=True)
+    for name in ("cases", "reference", "stub", "rejected", "accepted", "fair"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for report in reports:
+        table.add_row(
+            report.exercise,
+            str(report.cases),
+            "passes" if report.reference else "FAILS",
+            "zero" if report.stub else "WRONG",
+            f"{report.rejected}/{report.misconceptions}",
+            f"{report.accepted}/{report.alternatives}",
+            "yes" if report.is_fair else "NO",
+        )
+    return table

@@ -36,7 +36,10 @@ def subjects_of(course: Course, chapter: Chapter) -> Iterator[Subject]:
     yield Subject(REFERENCE, "", every, _cells(chapter.source))
     yield Subject(STUB, "", every, _cells(stub_notebook(course, chapter)))
     for name, exercise in chapter.exercises.items():
-        kinds = ((MISCONCEPTION, exercise.misconceptions), (ALTERNATIVE, exercise.alternatives))
+        kinds = (
+            (MISCONCEPTION, exercise.misconceptions),
+            (ALTERNATIVE, exercise.alternatives),
+        )
         for kind, variants in kinds:
             for variant in variants:
                 cells = _cells(_with_variant(chapter, name, variant), until=name)

@@ -53,7 +53,8 @@ def verify_chapter(
     """
     seeds = list(seeds)
     cases = {
-        name: [chapter.cases(name, seed) for seed in seeds] for name in chapter.exercises
+        name: [chapter.cases(name, seed) for seed in seeds]
+        for name in chapter.exercises
     }
     reports = {name: _inspected(chapter, name, seeds) for name in chapter.exercises}
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:

@@ -1,0 +1,194 @@
+"""What the disk says about a class: `ClassResults`, from which the report is made."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from autograder.checking.verdict import INFRASTRUCTURE, Verdict
+from autograder.course.chapter import Chapter
+from autograder.course.layout import Course
+from autograder.grading import record as records
+from autograder.grading.gradebook import ClassGradebook
+from autograder.grading.ingest import Submission, Unreadable, read_submission
+from autograder.grading.record import Record, key_of
+from autograder.problems import Problem
+
+
+@dataclass(frozen=True)
+class Place:
+    """One student's chapter.
+
+    record: None where nothing is graded. problem: why the submission cannot be read,
+    else "". is_old: submission, chapter or grader have changed since the record was made.
+    grader: the version that made the record. link: to the feedback page, as a relative
+    address, "" where there is none.
+    """
+
+    student: str
+    chapter: Chapter
+    is_submitted: bool
+    record: Record | None = None
+    problem: str = ""
+    is_old: bool = False
+    grader: str = ""
+    link: str = ""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether nothing was handed in."""
+        return not (self.record or self.problem or self.is_submitted)
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether there is a result for every exercise."""
+        return self.record is not None and self.record.is_complete
+
+    @property
+    def is_ungraded(self) -> bool:
+        """Whether a result is missing that the student is owed."""
+        return not (self.is_missing or self.problem or self.is_graded)
+
+    @property
+    def reason(self) -> str:
+        """Why there is no (complete) result, in words."""
+        verdicts = self.record.verdicts if self.record else []
+        failed = [v for v in verdicts if v.outcome == INFRASTRUCTURE]
+        return failed[0].message if failed else "handed in, and not graded yet"
+
+    def verdict(self, exercise: str) -> Verdict | None:
+        """The verdict on one exercise, None where there is none."""
+        verdicts = self.record.verdicts if self.record else []
+        return next((v for v in verdicts if v.exercise == exercise), None)
+
+
+@dataclass(frozen=True)
+class ClassResults:
+    """A class in some chapters: who is in it, and the place of each in each chapter."""
+
+    course_id: str
+    chapters: list[Chapter]
+    students: list[str]
+    places: dict[tuple[str, str], Place]
+
+    @property
+    def points(self) -> float:
+        """What can be earned."""
+        return sum(chapter.points for chapter in self.chapters)
+
+    def of_student(self, student: str) -> list[Place]:
+        """A student's places, in the order of the chapters."""
+        return [self.places[student, chapter.name] for chapter in self.chapters]
+
+    def of_chapter(self, chapter: Chapter) -> list[Place]:
+        """A chapter's places, in the order of the students."""
+        return [self.places[student, chapter.name] for student in self.students]
+
+    def graded(self) -> Iterator[tuple[Place, Verdict]]:
+        """Every verdict that counts: on exercises that exist, our failures left out."""
+        for place in self.places.values():
+            for name in place.chapter.exercises:
+                verdict = place.verdict(name)
+                if verdict and verdict.outcome != INFRASTRUCTURE:
+                    yield place, verdict
+
+
+def read_results(course: Course, chapters: list[Chapter]) -> ClassResults:
+    """Read the results of a class; raises Problem when it has no students at all."""
+    students = sorted(
+        _folders(course.submitted) | _folders(course.autograded) | _registered(course)
+    )
+    if not students:
+        raise Problem(
+            f"no students: nothing in {course.submitted} and nobody in the gradebook; "
+            "put submissions there as STUDENT/CHAPTER/CHAPTER.ipynb"
+        )
+    places = {
+        (student, chapter.name): _place(course, student, chapter)
+        for student in students
+        for chapter in chapters
+    }
+    course_id = str(course.config.CourseDirectory.course_id)
+    return ClassResults(course_id, chapters, students, places)
+
+
+def _folders(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    names = (path.name for path in folder.iterdir() if path.is_dir())
+    return {name for name in names if not name.startswith(".")}
+
+
+def _registered(course) -> set[str]:
+    """The students that the gradebook knows; none where there is no gradebook yet."""
+    url = make_url(course.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return set()
+    try:
+        with ClassGradebook(course) as gradebook:
+            return gradebook.students()
+    except SQLAlchemyError as error:
+        where = url.render_as_string(hide_password=True)
+        cause = str(error).splitlines()[0]
+        raise Problem(f"cannot read the gradebook {where}: {cause}") from None
+
+
+def _place(course, student, chapter) -> Place:
+    try:
+        submission = _submission(course, student, chapter)
+    except Unreadable as problem:
+        # what an earlier, readable submission got is no longer true
+        return Place(student, chapter, is_submitted=True, problem=str(problem))
+    folder = course.autograded / student / chapter.name
+    record = records.read(folder)
+    if record is None:
+        return Place(student, chapter, is_submitted=submission is not None)
+    return Place(
+        student,
+        chapter,
+        is_submitted=submission is not None,
+        record=record,
+        is_old=_is_old(record, submission, chapter),
+        grader=_grader(folder),
+        link=_link(course, student, chapter),
+    )
+
+
+def _submission(course, student, chapter) -> Submission | None:
+    """The submission, None where nothing was handed in; raises Unreadable."""
+    folder = course.submitted / student / chapter.name
+    if not folder.exists():
+        return None
+    path = folder / f"{chapter.name}.ipynb"
+    if path.is_file():
+        return read_submission(path, student, chapter.name)
+    if not folder.is_dir():
+        raise Unreadable(f"{chapter.name} is a file, not a folder with {path.name}")
+    found = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
+    raise Unreadable(
+        f"no {path.name} in the folder {chapter.name}/, which holds {found}"
+    )
+
+
+def _is_old(record, submission, chapter):
+    if submission is None or not record.key:  # plain nbgrader keeps no key
+        return False
+    return record.key != key_of(submission.digest, chapter.version)
+
+
+def _grader(folder):
+    data = json.loads((folder / records.FILE_NAME).read_text(encoding="utf-8"))
+    return str(data.get("grader", ""))
+
+
+def _link(course, student, chapter):
+    page = course.feedback / student / chapter.name / f"{chapter.name}.html"
+    if not page.is_file():
+        return ""
+    parts = Path(os.path.relpath(page, course.report.parent)).parts
+    return "/".join(quote(os.fsencode(part)) for part in parts)
