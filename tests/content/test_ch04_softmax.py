@@ -120,10 +120,10 @@ def test_relu_weights_equal_torch(ch04, rng):
 def test_extract_equals_its_definition(ch04, rng):
     A, V = rng.random((2, 4, 3)), rng.normal(size=(2, 3, 5))
     A[1, 2] = 0
-    O = ch04["extract"](A, V)
+    answers = ch04["extract"](A, V)
     for b, i, c in np.ndindex(2, 4, 5):
         expected = math.fsum(A[b, i, j] * V[b, j, c] for j in range(3))
-        assert O[b, i, c] == pytest.approx(expected, rel=1e-12, abs=1e-14)
+        assert answers[b, i, c] == pytest.approx(expected, rel=1e-12, abs=1e-14)
 
 
 def test_attend_one_equals_torch(ch04, rng):
