@@ -21,7 +21,7 @@ NAME_LIMIT = 60
 TEXT_LIMIT = 1_000
 MAP_ROWS = 40
 MAP_COLUMNS = 44
-MISCONCEPTIONS = 40
+MISCONCEPTIONS = 20
 
 
 def write_report(course: Course, chapters: list[Chapter]) -> Path:
@@ -36,6 +36,7 @@ def write_report(course: Course, chapters: list[Chapter]) -> Path:
 
 def as_html(results: ClassResults) -> str:
     """The page; the same results give the same page."""
+    held = _misconceptions(results)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -56,7 +57,8 @@ def as_html(results: ClassResults) -> str:
         looks=_legend(results),
         panels=_panels(results),
         exercises=[_rates(results, chapter) for chapter in results.chapters],
-        misconceptions=_misconceptions(results),
+        misconceptions=held[:MISCONCEPTIONS],
+        rarer=len(held[MISCONCEPTIONS:]),
         named=_named(results),
         missing=[_missing(results, chapter) for chapter in results.chapters],
         unreadable=_listed(results, lambda p: p.problem, lambda p: p.problem),
@@ -123,7 +125,7 @@ def _total(results) -> dict:
         if any(p.is_graded for p in places) and not any(p.is_ungraded for p in places)
     ]
     shares = [_score(places) / results.points for places in counted]
-    return _histogram("total", "all chapters", shares, (640, 220))
+    return _histogram("total", "all chapters", shares, (350, 210))
 
 
 def _distribution(results, chapter) -> dict:
@@ -200,6 +202,7 @@ def _panel(results, ranked, start, stop, chapters):
         [(chapter.name, list(chapter.exercises)) for chapter in chapters],
         outcomes,
         alt,
+        widest=max(len(shown(student)) for student in ranked),
     )
 
 
@@ -233,7 +236,7 @@ def _misconceptions(results) -> list[dict]:
             "of": graded[chapter, exercise],
         }
         for (chapter, exercise, _, sentence), students in ranked
-    ][:MISCONCEPTIONS]
+    ]
 
 
 def _named(results) -> tuple[int, int]:

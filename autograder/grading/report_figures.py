@@ -31,11 +31,13 @@ INK, SOFT, LINE = "#010203", "#040506", "#070809"
 PAGE_COLOURS = {INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)"}
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
-SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "class report", "font.size": 12}
+SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "class report"}
 
 CELL = 18
+NAME_WIDTH = 22
 BAR_HEIGHT = 18
-BAR_PITCH = 27
+BAR_PITCH = 46
+BAR_WIDTH = 346
 LETTER_WIDTH = 7
 
 
@@ -81,18 +83,19 @@ def in_bins(shares: list[float]) -> list[int]:
     return counts
 
 
-def histogram(key: str, shares: list[float], alt: str, size=(640, 220)) -> Markup:
+def histogram(key: str, shares: list[float], alt: str, size) -> Markup:
     """How many students have which share of the points; size: in px."""
     counts = in_bins(shares)
     figure = Figure(figsize=(size[0] / 72, size[1] / 72), dpi=72)
-    axes = figure.add_axes((0.03, 40 / size[1], 0.94, 1 - 62 / size[1]))
+    margin = 20 / size[0]
+    axes = figure.add_axes((margin, 40 / size[1], 1 - 2 * margin, 1 - 62 / size[1]))
     bars = axes.bar(range(BINS), counts, width=0.92, align="edge", color=BAR_COLOUR)
     labels = [str(count) if count else "" for count in counts]
     axes.bar_label(bars, labels, padding=2, color=INK, fontsize=11)
     axes.set_xlim(0, BINS)
     axes.set_ylim(0, max(1, *counts))
     axes.set_xticks([0, BINS / 2, BINS], ["0 %", "50 %", "100 %"], color=INK)
-    axes.tick_params(color=LINE)
+    axes.tick_params(color=LINE, labelsize=11)
     axes.set_xlabel("share of the points", color=SOFT, fontsize=11)
     axes.set_yticks([])
     axes.spines[["left", "right", "top"]].set_visible(False)
@@ -102,24 +105,20 @@ def histogram(key: str, shares: list[float], alt: str, size=(640, 220)) -> Marku
 
 def outcome_bars(key: str, rows: list[tuple[str, dict]], alt: str) -> Markup:
     """One stacked bar an exercise; rows: its name, and how many by outcome."""
-    left, width, right = 186, 250, 112
-    figure, axes = _canvas(left + width + right, len(rows) * BAR_PITCH + 4)
+    figure, axes = _canvas(BAR_WIDTH, len(rows) * BAR_PITCH)
     for i, (name, counts) in enumerate(rows):
-        top = i * BAR_PITCH + 5
-        middle = top + BAR_HEIGHT / 2
-        total = sum(counts.values())
-        _write(axes, left - 8, middle, fit(name, 26), ha="right")
-        axes.add_patch(
-            Rectangle((left, top), width, BAR_HEIGHT, fc="none", ec=LINE, lw=1)
-        )
-        start = float(left)
-        for outcome, look in LOOKS.items():
-            share = width * counts.get(outcome, 0) / total if total else 0
-            _segment(axes, start, top, share, look, counts.get(outcome, 0))
-            start += share
-        passed = counts.get(PASSED, 0)
+        top = i * BAR_PITCH + 20
+        passed, total = counts.get(PASSED, 0), sum(counts.values())
         rate = f"{passed} of {total}, {passed / total:.0%}" if total else "none graded"
-        _write(axes, left + width + 8, middle, rate.replace("%", " %"))
+        _write(axes, 0, top - 9, fit(name, 30))
+        _write(axes, BAR_WIDTH, top - 9, rate.replace("%", " %"), ha="right")
+        box = {"fc": "none", "ec": LINE, "clip_on": False}
+        axes.add_patch(Rectangle((0, top), BAR_WIDTH, BAR_HEIGHT, **box))
+        start = 0.0
+        for outcome, look in LOOKS.items():
+            width = BAR_WIDTH * counts.get(outcome, 0) / total if total else 0
+            _segment(axes, start, top, width, look, counts.get(outcome, 0))
+            start += width
     return _as_svg(figure, key, alt)
 
 
@@ -147,16 +146,18 @@ def outcome_map(
     chapters: list[tuple[str, list[str]]],
     outcomes: dict[tuple[int, int], str],
     alt: str,
+    widest: int = 0,
 ) -> Markup:
     """Students by exercises, each cell coloured and lettered by its outcome.
 
     chapters: name and exercises of each. outcomes: by row and column, columns counted
-    through all chapters.
+    through all chapters. widest: letters to keep room for on the left, at least.
     """
     columns = _column_centres(chapters)
     names = [fit(name, 28) for _, exercises in chapters for name in exercises]
-    left = 14 + round(6.8 * max(len(fit(student, 22)) for student in students))
-    top = 26 + round(6.4 * max(map(len, names)))
+    letters = max(widest, *map(len, students))
+    left = 14 + round(6.5 * min(letters, NAME_WIDTH))
+    top = 26 + round(6.1 * max(map(len, names)))
     right = max(columns[-1] + CELL / 2, 7 * len(chapters[0][0]))
     figure, axes = _canvas(left + right + 6, top + len(students) * CELL + 4)
     first = 0
@@ -171,7 +172,7 @@ def outcome_map(
         _write(axes, left + x, top - 5, name, **style)
     for row, student in enumerate(students):
         y = top + (row + 0.5) * CELL
-        _write(axes, left - 8, y, fit(student, 22), ha="right", fontsize=11)
+        _write(axes, left - 8, y, fit(student, NAME_WIDTH), ha="right", fontsize=11)
     centres = {
         (row, column): (left + columns[column], top + (row + 0.5) * CELL)
         for row, column in outcomes
@@ -214,7 +215,8 @@ def _canvas(width, height):
 
 def _write(axes, x, y, text, **style):
     # a student's "$" is no formula
-    axes.text(x, y, text, parse_math=False, **{"va": "center", "color": INK} | style)
+    style = {"va": "center", "color": INK, "fontsize": 12} | style
+    axes.text(x, y, text, parse_math=False, **style)
 
 
 def _as_svg(figure, key, alt) -> Markup:

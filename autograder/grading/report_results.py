@@ -25,7 +25,7 @@ class Place:
     """One student's chapter.
 
     record: None where nothing is graded. problem: why the submission cannot be read,
-    else "". is_old: submission, chapter or grader have changed since the record was made.
+    else "". is_old: the submission, the chapter or the grader has changed since.
     grader: the version that made the record. link: to the feedback page, as a relative
     address, "" where there is none.
     """

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from autograder.cli import EXIT_FAILED, EXIT_OK
@@ -49,15 +50,15 @@ def _print(reports, seeds):
 
 
 def _table(title, reports):
-    table = Table(title=title)
+    table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("exercise", no_wrap=True)
-    for name in ("cases", "reference", "stub", "rejected", "accepted", "fair"):
+    for name in ("cases", "ref", "stub", "rejected", "accepted", "fair"):
         table.add_column(name, justify="right", no_wrap=True)
     for report in reports:
         table.add_row(
             report.exercise,
             str(report.cases),
-            "passes" if report.reference else "FAILS",
+            "yes" if report.reference else "NO",
             "zero" if report.stub else "WRONG",
             f"{report.rejected}/{report.misconceptions}",
             f"{report.accepted}/{report.alternatives}",

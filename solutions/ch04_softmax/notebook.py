@@ -23,13 +23,12 @@ from autograder import check
 
 # %% [markdown]
 # First a look at the trap. Three scores with the same differences, far from
-# zero and near it: the weights should be equal.
+# zero and near it: the weights should be equal. Will they be?
 
 # %% tags=["demo"]
 for S in (np.array([0.0, 1.0, 2.0]), np.array([1000.0, 1001.0, 1002.0])):
-    with np.errstate(all="ignore"):
-        e = np.exp(S)
-        print(S, "->", e / e.sum())
+    with np.errstate(over="ignore"):
+        print("scores", S, "exponentials", np.exp(S))
 
 
 # %% solution="softmax"
