@@ -8,7 +8,7 @@ STAMPS := .make
 ROOT := $(abspath .)
 
 CHAPTER_FILES := $(wildcard solutions/*/*.py)
-ENGINE_FILES := $(shell find autograder -name '*.py' -o -name '*.j2')
+ENGINE_FILES := $(shell find autograder -name '*.py' -o -name '*.j2' -o -name '*.css')
 BOOK_FILES := _config.yml $(shell find book -type f -not -name '*.pyc')
 SAMPLE_FILES := $(shell find sample_class -name '*.ipynb')
 

@@ -37,7 +37,7 @@ class Transplant(NbGraderPreprocessor):
         planted = transplant(chapter_run.pristine, submission)
         for note in planted.notes:
             self.log.warning("%s: %s", submission.student, note)
-        return planted.notebook, resources
+        return planted.annotated(), resources
 
 
 class Judge(NbGraderPreprocessor):

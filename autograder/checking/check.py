@@ -11,6 +11,7 @@ from autograder.checking.verdict import PASSED, decide
 
 CLOSING = "These were the public cases; grading draws new ones."
 NBGRADER = "NBGRADER_EXECUTION"
+NOT_GIVEN = object()
 _recorders = []
 
 
@@ -38,14 +39,14 @@ def recording():
         _recorders.remove(probes)
 
 
-def check(name, probe=None):
+def check(name, probe=NOT_GIVEN):
     """Check an answer against the public cases beside this notebook.
 
     ``check("softmax", softmax)`` calls the function with the inputs of each case.
     ``@check("self_attention")`` above a function does the same with that function.
     Shows what is wrong and why; raises AssertionError unless everything is right.
     """
-    if probe is None:
+    if probe is NOT_GIVEN:
         return lambda function: check(name, function) or function
     if _recorders:
         _recorders[-1][name] = probe

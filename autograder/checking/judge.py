@@ -106,8 +106,7 @@ def _find_raised(expected, got, note):
 
 def _find_value(rules, inputs, expected, got):
     if rules.judge_function is not None:
-        complaint = rules.judge_function(inputs, got.value, expected.value)
-        return Finding("values", str(complaint)) if complaint else None
+        return _find_by_judge(rules.judge_function, inputs, expected, got)
     wanted = _leaves(rules, expected.value)
     if wanted is None:
         raise TypeError("the reference returns something that cannot be judged")
@@ -116,6 +115,14 @@ def _find_value(rules, inputs, expected, got):
         or _find_structure(rules, got.value)
         or _find_in_leaves(rules, inputs, wanted, got.value)
     )
+
+
+def _find_by_judge(judge, inputs, expected, got):
+    try:
+        complaint = judge(inputs, got.value, expected.value)
+    except Exception as error:  # the answer is not even of the form it expects
+        return Finding("type", f"Your answer cannot be read ({type(error).__name__}).")
+    return Finding("values", str(complaint)) if complaint else None
 
 
 def _find_type(rules, value):
@@ -195,7 +202,7 @@ def _find_shape(result, want, got):
 def _find_not_finite(result, want, got):
     if got.dtype.kind != "f":
         return None
-    bad = ~np.isfinite(got) & np.isfinite(want.astype(float))
+    bad = ~np.isfinite(got) & (np.isfinite(want) if want.dtype.kind == "f" else True)
     if not bad.any():
         return None
     index = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -266,10 +273,11 @@ def _tolerance(rules, inputs, leaves):
 
 def _close(got, want, tolerance):
     """Elementwise: equal integers, floats within rtol = atol = `tolerance`."""
-    if got.dtype.kind in "biuO" and want.dtype.kind in "biuO":
+    kinds = {got.dtype.kind, want.dtype.kind}
+    if kinds <= set("biu") or "O" in kinds:  # O holds an integer beyond 64 bits
         return np.asarray(got == want)
     with np.errstate(all="ignore"):
-        wide = complex if "c" in (got.dtype.kind, want.dtype.kind) else float
+        wide = complex if "c" in kinds else float
         close = np.isclose(
             got.astype(wide), want.astype(wide), tolerance, tolerance, equal_nan=True
         )

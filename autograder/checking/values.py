@@ -22,7 +22,9 @@ DTYPES = frozenset(
 )
 MAX_DEPTH = 20
 MAX_INT_BITS = 4096
+OWN_DEPTH = MAX_DEPTH - 2  # a reply wraps what a student returned
 MAX_BYTES = 64 * 2**20
+MAX_HEADER = 4 * 2**20
 FRAME = struct.Struct("<II")
 
 
@@ -39,7 +41,7 @@ class Opaque:
 
 def portable(value, depth=0):
     """Return `value` as a value of this module; never raises for odd types."""
-    if depth > MAX_DEPTH:
+    if depth > OWN_DEPTH:
         return Opaque("deeply nested " + type(value).__name__)
     if value is None or isinstance(value, Opaque):
         return value
@@ -167,7 +169,7 @@ def to_bytes(value):
     blobs = []
 
     def put(array):
-        blobs.append(np.ascontiguousarray(array).tobytes())
+        blobs.append(array.astype(array.dtype.newbyteorder("=")).tobytes())
         return {"dtype": array.dtype.name, "shape": list(array.shape)}
 
     header = json.dumps(_tree(value, put), allow_nan=False).encode("ascii")
@@ -183,6 +185,8 @@ def frame_size(head, max_bytes=MAX_BYTES):
     header, payload = FRAME.unpack(head)
     if header + payload > max_bytes:
         raise BadMessage(f"a message of {header + payload} bytes exceeds {max_bytes}")
+    if header > MAX_HEADER:  # JSON takes many times its size once it is read
+        raise BadMessage(f"a header of {header} bytes exceeds {MAX_HEADER}")
     return header, payload
 
 
@@ -203,7 +207,9 @@ def from_bytes(header, payload):
 
 
 def _array_from_bytes(body, payload, offset):
-    if not isinstance(body, dict) or body.get("dtype") not in DTYPES:
+    if not isinstance(body, dict) or not isinstance(body.get("dtype"), str):
+        raise BadMessage("an array without a kind")
+    if body["dtype"] not in DTYPES:
         raise BadMessage("an array of an unknown kind")
     shape = body.get("shape")
     if not isinstance(shape, list) or len(shape) > 32:
@@ -217,4 +223,7 @@ def _array_from_bytes(body, payload, offset):
     if dtype.kind == "b" and any(b > 1 for b in set(payload[offset:end])):
         raise BadMessage("a boolean that is neither true nor false")
     flat = np.frombuffer(payload[offset:end], dtype=dtype)
-    return flat.reshape(shape).copy(), end
+    try:
+        return flat.reshape(shape).copy(), end
+    except ValueError:
+        raise BadMessage("an array of impossible shape") from None

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
 
 import nbformat
 
@@ -18,7 +17,7 @@ from autograder.grading import record as records
 from autograder.grading.feedback import FeedbackWriter
 from autograder.grading.grade import grade_notebook
 from autograder.grading.gradebook import ClassGradebook
-from autograder.grading.ingest import Submission, Unreadable, read_submission
+from autograder.grading.ingest import Submission, Unreadable, find_submission
 from autograder.grading.record import Record, key_of
 from autograder.grading.run import GradingRun
 from autograder.grading.transplant import transplant
@@ -108,16 +107,15 @@ def _draw(run, chapter):
 def _ready(course, gradebook, student, chapter, force) -> Submission | Entry:
     """The submission to grade, or the entry where nothing is left to do."""
     try:
-        path = _find(course.submitted / student / chapter.name, chapter.name)
-        if path is None:
-            return Entry(student, chapter.name)
-        submission = read_submission(path, student, chapter.name)
+        submission = find_submission(course.submitted, student, chapter.name)
     except Unreadable as problem:
         # what an earlier, readable submission got is no longer true
         gradebook.forget(student, chapter.name)
         shutil.rmtree(course.autograded / student / chapter.name, ignore_errors=True)
         shutil.rmtree(course.feedback / student / chapter.name, ignore_errors=True)
         return Entry(student, chapter.name, problem=str(problem))
+    if submission is None:
+        return Entry(student, chapter.name)
     folder = course.autograded / student / chapter.name
     done = records.read(folder)
     key = key_of(submission.digest, chapter.version)
@@ -128,25 +126,14 @@ def _ready(course, gradebook, student, chapter, force) -> Submission | Entry:
     return submission
 
 
-def _find(folder: Path, name) -> Path | None:
-    """The submitted notebook, None where nothing was handed in."""
-    if not folder.exists():
-        return None
-    path = folder / f"{name}.ipynb"
-    if path.is_file():
-        return path
-    found = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
-    raise Unreadable(f"no {name}.ipynb in the folder {name}/, which holds {found}")
-
-
 def _grade(run, chapter, submission) -> tuple[Record, object]:
     """Run and judge one submission; our own failures are tried again."""
     chapter_run = run.of(chapter)
     planted = transplant(chapter_run.pristine, submission)
-    notes = list(planted.notes)
+    notebook = planted.annotated()
     for attempt in range(START_ATTEMPTS):
         try:
-            graded = grade_notebook(chapter_run, planted.notebook)
+            graded = grade_notebook(chapter_run, notebook)
             verdicts = graded.verdicts
             break
         except Infrastructure as failure:
@@ -161,9 +148,9 @@ def _grade(run, chapter, submission) -> tuple[Record, object]:
         key_of(submission.digest, chapter.version),
         run.seed,
         verdicts,
-        notes,
+        planted.notes,
     )
-    return record, planted.notebook
+    return record, notebook
 
 
 def _write(course, gradebook, feedback, record, notebook):

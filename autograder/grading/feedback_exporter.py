@@ -18,7 +18,7 @@ from autograder.checking.card import MARKS, paragraphs
 from autograder.checking.verdict import PASSED, Verdict
 from autograder.grading.grade import METADATA_KEY
 from autograder.grading.texts import clean
-from autograder.grading.transplant import ADDED
+from autograder.grading.transplant import ADDED, NOTES
 
 LIGHT, DARK = "default", "github-dark"
 
@@ -33,6 +33,7 @@ class FeedbackExporter(Exporter):
         nb, resources = super().from_notebook_node(nb, resources, **kwargs)
         page = _template().render(
             names=resources["nbgrader"],
+            notes=nb.metadata.get(NOTES, []),
             exercises=_exercises(nb),
             added=[_shown(cell) for cell in nb.cells if _is_added(cell)],
             light=HtmlFormatter(style=LIGHT).get_style_defs(".code"),

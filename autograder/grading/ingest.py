@@ -35,6 +35,23 @@ class Submission:
     notes: list[str] = field(default_factory=list)
 
 
+def find_submission(submitted: Path, student: str, chapter: str) -> Submission | None:
+    """Read what a student handed in for a chapter; None where that is nothing.
+
+    Raises Unreadable when something is there that cannot be graded.
+    """
+    folder = submitted / student / chapter
+    if not folder.exists():
+        return None
+    path = folder / f"{chapter}.ipynb"
+    if path.is_file():
+        return read_submission(path, student, chapter)
+    if not folder.is_dir():
+        raise Unreadable(f"{chapter} is a file, not a folder with {path.name}")
+    found = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
+    raise Unreadable(f"no {path.name} in the folder {chapter}/, which holds {found}")
+
+
 def read_submission(path: Path, student: str, chapter: str) -> Submission:
     """Read a submitted notebook; raises Unreadable with file name and cause."""
     try:

@@ -24,6 +24,7 @@ class Record:
     seed: int
     verdicts: list[Verdict]
     notes: list[str] = field(default_factory=list)
+    grader: str = field(default_factory=grader_version)
 
     @property
     def score(self) -> float:
@@ -43,7 +44,7 @@ def key_of(submission_digest: str, chapter_version: str) -> str:
 
 def write(folder: Path, record: Record):
     """Write the record into the folder of the autograded notebook."""
-    data = asdict(record) | {"score": record.score, "grader": grader_version()}
+    data = asdict(record) | {"score": record.score}
     data["verdicts"] = [verdict.as_dict() for verdict in record.verdicts]
     text = json.dumps(data, indent=1, ensure_ascii=False)
     (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
@@ -57,7 +58,7 @@ def read(folder: Path) -> Record | None:
             Verdict(**{k: v for k, v in verdict.items() if k != "score"})
             for verdict in data["verdicts"]
         ]
-        fields = ("student", "chapter", "key", "seed", "notes")
+        fields = ("student", "chapter", "key", "seed", "notes", "grader")
         return Record(verdicts=verdicts, **{name: data[name] for name in fields})
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None

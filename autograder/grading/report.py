@@ -88,7 +88,7 @@ def _counts(results) -> dict:
         "unreadable": sum(bool(place.problem) for place in places),
         "ungraded": sum(place.is_ungraded for place in places),
         "seeds": sorted({record.seed for record in records}),
-        "graders": sorted({place.grader for place in places if place.grader}),
+        "graders": sorted({p.record.grader for p in places if p.record}),
     }
 
 

@@ -1,6 +1,5 @@
 """What the disk says about a class: `ClassResults`, from which the report is made."""
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
 from autograder.grading import record as records
 from autograder.grading.gradebook import ClassGradebook
-from autograder.grading.ingest import Submission, Unreadable, read_submission
+from autograder.grading.ingest import Unreadable, find_submission
 from autograder.grading.record import Record, key_of
 from autograder.problems import Problem
 
@@ -26,8 +25,7 @@ class Place:
 
     record: None where nothing is graded. problem: why the submission cannot be read,
     else "". is_old: the submission, the chapter or the grader has changed since.
-    grader: the version that made the record. link: to the feedback page, as a relative
-    address, "" where there is none.
+    link: to the feedback page, as a relative address, "" where there is none.
     """
 
     student: str
@@ -36,7 +34,6 @@ class Place:
     record: Record | None = None
     problem: str = ""
     is_old: bool = False
-    grader: str = ""
     link: str = ""
 
     @property
@@ -140,12 +137,11 @@ def _registered(course) -> set[str]:
 
 def _place(course, student, chapter) -> Place:
     try:
-        submission = _submission(course, student, chapter)
+        submission = find_submission(course.submitted, student, chapter.name)
     except Unreadable as problem:
         # what an earlier, readable submission got is no longer true
         return Place(student, chapter, is_submitted=True, problem=str(problem))
-    folder = course.autograded / student / chapter.name
-    record = records.read(folder)
+    record = records.read(course.autograded / student / chapter.name)
     if record is None:
         return Place(student, chapter, is_submitted=submission is not None)
     return Place(
@@ -154,24 +150,7 @@ def _place(course, student, chapter) -> Place:
         is_submitted=submission is not None,
         record=record,
         is_old=_is_old(record, submission, chapter),
-        grader=_grader(folder),
         link=_link(course, student, chapter),
-    )
-
-
-def _submission(course, student, chapter) -> Submission | None:
-    """The submission, None where nothing was handed in; raises Unreadable."""
-    folder = course.submitted / student / chapter.name
-    if not folder.exists():
-        return None
-    path = folder / f"{chapter.name}.ipynb"
-    if path.is_file():
-        return read_submission(path, student, chapter.name)
-    if not folder.is_dir():
-        raise Unreadable(f"{chapter.name} is a file, not a folder with {path.name}")
-    found = ", ".join(sorted(p.name for p in folder.iterdir())) or "nothing"
-    raise Unreadable(
-        f"no {path.name} in the folder {chapter.name}/, which holds {found}"
     )
 
 
@@ -179,11 +158,6 @@ def _is_old(record, submission, chapter):
     if submission is None or not record.key:  # plain nbgrader keeps no key
         return False
     return record.key != key_of(submission.digest, chapter.version)
-
-
-def _grader(folder):
-    data = json.loads((folder / records.FILE_NAME).read_text(encoding="utf-8"))
-    return str(data.get("grader", ""))
 
 
 def _link(course, student, chapter):

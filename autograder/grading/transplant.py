@@ -9,6 +9,7 @@ from autograder.course.source import grade_id
 from autograder.grading.ingest import Submission
 
 ADDED = "added"
+NOTES = "autograder_notes"
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,11 @@ class Transplanted:
 
     notebook: object
     notes: list[str]
+
+    def annotated(self):
+        """The notebook with the notes in its metadata, for the feedback."""
+        self.notebook.metadata[NOTES] = self.notes
+        return self.notebook
 
 
 def transplant(pristine, submission: Submission) -> Transplanted:
