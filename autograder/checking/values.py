@@ -22,7 +22,7 @@ DTYPES = frozenset(
 )
 MAX_DEPTH = 20
 MAX_INT_BITS = 4096
-OWN_DEPTH = MAX_DEPTH - 2  # a reply wraps what a student returned
+READ_DEPTH = MAX_DEPTH + 2  # a reply wraps what a student returned
 MAX_BYTES = 64 * 2**20
 MAX_HEADER = 4 * 2**20
 FRAME = struct.Struct("<II")
@@ -41,7 +41,7 @@ class Opaque:
 
 def portable(value, depth=0):
     """Return `value` as a value of this module; never raises for odd types."""
-    if depth > OWN_DEPTH:
+    if depth > MAX_DEPTH:
         return Opaque("deeply nested " + type(value).__name__)
     if value is None or isinstance(value, Opaque):
         return value
@@ -108,7 +108,7 @@ def _tree(value, put_array):
 
 def _value(node, get_array, depth=0):
     """Read JSON data as `_tree` writes it."""
-    if depth > MAX_DEPTH:
+    if depth > READ_DEPTH:
         raise BadMessage("nested too deeply")
     if node is None or isinstance(node, (bool, int, float, str)):
         return node

@@ -30,7 +30,8 @@ project_qkv = Exercise(
     minutes=5,
     source='slide "Self-attention" (matrix form)',
     hints=(
-        "A row of X times a matrix is the projection of one vector. What is X times it?",
+        "A row of X times a matrix is the projection of one vector. What is X times "
+        "it?",
         "Three products of X, one with each matrix, in the order query, key, value; "
         "return them as a tuple.",
     ),
@@ -122,9 +123,9 @@ self_attention = Exercise(
     hints=(
         "You have written every part: project, scaled scores, masked softmax along the "
         "last axis, extract.",
-        "Use `np.swapaxes(K, -1, -2)` for the transpose. Where `keep` is False put minus "
-        "infinity before the softmax. A row of minus infinities needs care: subtract 0 "
-        "instead of its maximum, and divide by 1 instead of its sum.",
+        "Use `np.swapaxes(K, -1, -2)` for the transpose. Where `keep` is False put "
+        "minus infinity before the softmax. A row of minus infinities needs care: "
+        "subtract 0 instead of its maximum, and divide by 1 instead of its sum.",
     ),
     inputs={**ROWS, "X": "..., n, d"},
     returns=[Result("O", "..., n, dv"), Result("A", "..., n, n")],
@@ -288,8 +289,8 @@ def mask_inverted(X, Wq, Wk, Wv, keep=None):
 
 
 @self_attention.misconception(
-    "You masked after the softmax, so the rows no longer sum to 1. Mask the scores, then "
-    "normalise."
+    "You masked after the softmax, so the rows no longer sum to 1. Mask the scores, "
+    "then normalise."
 )
 def masked_too_late(X, Wq, Wk, Wv, keep=None):
     S = (X @ Wq) @ np.swapaxes(X @ Wk, -1, -2) / np.sqrt(Wq.shape[-1])
@@ -430,8 +431,8 @@ def columns_cases(rng):
 
 
 @self_attention_columns.misconception(
-    "Your softmax runs along the rows of A. On the slides a query's scores are a column: "
-    "normalise down axis 0."
+    "Your softmax runs along the rows of A. On the slides a query's scores are a "
+    "column: normalise down axis 0."
 )
 def along_the_rows(I, Wq, Wk, Wv):
     A = (Wk @ I).T @ (Wq @ I)
@@ -449,8 +450,8 @@ def scaled(I, Wq, Wk, Wv):
 
 
 @self_attention_columns.misconception(
-    "You computed Q transposed times K. On the slides the scores are K transposed times "
-    "Q: keys down, queries across."
+    "You computed Q transposed times K. On the slides the scores are K transposed "
+    "times Q: keys down, queries across."
 )
 def queries_down(I, Wq, Wk, Wv):
     A = (Wq @ I).T @ (Wk @ I)
@@ -459,7 +460,8 @@ def queries_down(I, Wq, Wk, Wv):
 
 
 @self_attention_columns.misconception(
-    "Your outputs stand in rows. On the slides each vector is a column, the outputs too."
+    "Your outputs stand in rows. On the slides each vector is a column, the outputs "
+    "too."
 )
 def outputs_in_rows(I, Wq, Wk, Wv):
     A = (Wk @ I).T @ (Wq @ I)
@@ -514,10 +516,10 @@ attention_operations = Exercise(
     minutes=10,
     source='slide "Self-attention" (matrix form); arXiv 1706.03762, table 1',
     hints=(
-        "Write down the shapes of the five products: three projections, the scores, the "
-        "weighted sums.",
-        "(n, d) times (d, dk) takes n d dk multiplications, and it happens twice with dk "
-        "and once with dv. Then (n, dk) times (dk, n), and (n, n) times (n, dv).",
+        "Write down the shapes of the five products: three projections, the scores, "
+        "the weighted sums.",
+        "(n, d) times (d, dk) takes n d dk multiplications, and it happens twice with "
+        "dk and once with dv. Then (n, dk) times (dk, n), and (n, n) times (n, dv).",
     ),
     inputs={},
     returns=Result("operations", "", kind="int"),
@@ -569,8 +571,8 @@ def no_sums(n, d, dk, dv):
 
 
 @attention_operations.misconception(
-    "You took values as wide as keys. Their widths differ: dk for the scores, dv for the "
-    "weighted sums."
+    "You took values as wide as keys. Their widths differ: dk for the scores, dv for "
+    "the weighted sums."
 )
 def one_width(n, d, dk, dv):
     return 3 * n * d * dk + 2 * n * n * dk
@@ -584,7 +586,8 @@ def counts_both(n, d, dk, dv):
 
 
 @attention_operations.misconception(
-    "The count came out as a float. Beyond 2**53 a float skips integers: stay with ints."
+    "The count came out as a float. Beyond 2**53 a float skips integers: stay with "
+    "ints."
 )
 def as_float(n, d, dk, dv):
     return float(n * d * (2 * dk + dv) + n**2.0 * (dk + dv))
@@ -610,11 +613,11 @@ self_attention_gradient = Exercise(
     minutes=35,
     source="the chain rule; chapter 4.6 for the softmax",
     hints=(
-        "Compute Q, K, V and A first, as forwards. Then take the steps of the text from "
-        "the bottom to the top; each has two lines.",
-        "dQ is dS K and dK is dS transposed times Q, both divided by the root of dk. A "
-        "projection Q = X Wq gives dWq = X transposed times dQ, and adds dQ Wq transposed "
-        "to dX. Keys and values add to dX too.",
+        "Compute Q, K, V and A first, as forwards. Then take the steps of the text "
+        "from the bottom to the top; each has two lines.",
+        "dQ is dS K and dK is dS transposed times Q, both divided by the root of dk. "
+        "A projection Q = X Wq gives dWq = X transposed times dQ, and adds dQ Wq "
+        "transposed to dX. Keys and values add to dX too.",
     ),
     inputs={**ROWS, "dO": "n, dv"},
     returns=[
@@ -652,8 +655,8 @@ def gradient_cases(rng):
 
 
 @self_attention_gradient.misconception(
-    "You treated the softmax entry by entry, A(1 - A). A score moves all weights of its "
-    "row: subtract the row's sum of A times dA."
+    "You treated the softmax entry by entry, A(1 - A). A score moves all weights of "
+    "its row: subtract the row's sum of A times dA."
 )
 def softmax_elementwise(X, Wq, Wk, Wv, dO):
     r = np.sqrt(Wq.shape[1])
@@ -667,8 +670,8 @@ def softmax_elementwise(X, Wq, Wk, Wv, dO):
 
 
 @self_attention_gradient.misconception(
-    "The scale is missing on the way back. The scores were divided by the root of dk, so "
-    "dQ and dK are too."
+    "The scale is missing on the way back. The scores were divided by the root of dk, "
+    "so dQ and dK are too."
 )
 def scale_forgotten(X, Wq, Wk, Wv, dO):
     r = np.sqrt(Wq.shape[1])
@@ -683,8 +686,8 @@ def scale_forgotten(X, Wq, Wk, Wv, dO):
 
 
 @self_attention_gradient.misconception(
-    "Your dX has only the path through the values. X is also in the queries and the keys: "
-    "add what comes back through Wq and Wk."
+    "Your dX has only the path through the values. X is also in the queries and the "
+    "keys: add what comes back through Wq and Wk."
 )
 def values_path_only(X, Wq, Wk, Wv, dO):
     r = np.sqrt(Wq.shape[1])
@@ -699,8 +702,8 @@ def values_path_only(X, Wq, Wk, Wv, dO):
 
 
 @self_attention_gradient.misconception(
-    "Your dX misses the path through the keys. Each vector is also a key for all others: "
-    "add dK times Wk transposed."
+    "Your dX misses the path through the keys. Each vector is also a key for all "
+    "others: add dK times Wk transposed."
 )
 def no_keys_path(X, Wq, Wk, Wv, dO):
     r = np.sqrt(Wq.shape[1])
@@ -730,8 +733,8 @@ def keys_not_transposed(X, Wq, Wk, Wv, dO):
 
 
 @self_attention_gradient.misconception(
-    "dV uses A as it stands. A value goes into every output that looks at it: transpose "
-    "A there."
+    "dV uses A as it stands. A value goes into every output that looks at it: "
+    "transpose A there."
 )
 def values_not_transposed(X, Wq, Wk, Wv, dO):
     r = np.sqrt(Wq.shape[1])

@@ -115,7 +115,7 @@ MESSAGES = [
     (
         PAIR,
         (np.array([5.0]), 2),
-        ("shape", "Shape of value: got (1,), expected () = ().", ""),
+        ("shape", "Shape of value: got (1,), expected ().", ""),
     ),
 ]
 
@@ -124,10 +124,7 @@ MESSAGES = [
 def test_the_message_says_what_is_wrong(rules, got, words):
     want = WANT if rules is ROWS else (5.0, 2)
     found = finding(rules, want, got)
-    stage, text, detail = words
-    assert found.stage == stage
-    assert found.text.replace(" = ().", ".") == text.replace(" = ().", ".")
-    assert found.detail == detail
+    assert (found.stage, found.text, found.detail) == words
 
 
 def test_axes_are_named_where_any_may_stand_before():
@@ -294,7 +291,6 @@ def test_all_zeros_do_not_pass():
     assert finding(ROWS, WANT, np.zeros_like(WANT)).stage == "values"
 
 
-@pytest.mark.xfail(strict=True, reason="OverflowError: it stops the grading of a class")
 @pytest.mark.parametrize("want", [1.5, np.array(2.0)])
 def test_a_huge_integer_is_only_wrong(want):
     assert finding(FREE, want, 2**2000).stage == "values"
@@ -315,7 +311,6 @@ def test_an_exercise_may_judge_by_itself():
     assert (found.stage, found.text) == ("values", "too far from 1 input")
 
 
-@pytest.mark.xfail(strict=True, reason="the judge's error stops the grading of a class")
 @pytest.mark.parametrize("got", [None, "a", Opaque("range"), {"a": 1}])
 def test_a_judge_that_cannot_read_an_answer_finds_it_wrong(got):
     rules = Rules((Result("y"),), False, judge_function=near_enough)

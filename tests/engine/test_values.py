@@ -14,6 +14,7 @@ from autograder.checking.values import (
     FRAME,
     MAX_BYTES,
     MAX_DEPTH,
+    MAX_HEADER,
     MAX_INT_BITS,
     BadMessage,
     Opaque,
@@ -117,7 +118,6 @@ def test_every_bit_travels(array, through):
     assert same(through(array), array)
 
 
-@pytest.mark.xfail(strict=True, reason="to_bytes keeps the foreign order of bytes")
 def test_arrays_of_another_byte_order_travel():
     array = np.array([1.0, 2.0], dtype=">f8")
     np.testing.assert_array_equal(through_bytes(array), array)
@@ -209,13 +209,12 @@ def test_a_list_that_holds_itself_becomes_a_value():
     assert "Opaque" in repr(portable(circle))
 
 
-@pytest.mark.parametrize("depth", [1, 10, MAX_DEPTH - 1])
+@pytest.mark.parametrize("depth", [1, 10, MAX_DEPTH - 2])
 def test_nested_lists_travel(depth):
     assert through_bytes(portable(nested(depth))) == nested(depth)
 
 
-@pytest.mark.xfail(strict=True, reason="read and write count the depth differently")
-@pytest.mark.parametrize("depth", [MAX_DEPTH, MAX_DEPTH + 1, 10 * MAX_DEPTH])
+@pytest.mark.parametrize("depth", [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 200])
 def test_whatever_is_portable_can_be_read_in_a_reply(depth):
     reply = through_bytes({"value": portable(nested(depth))})
     assert isinstance(reply["value"], list)
@@ -280,6 +279,9 @@ REFUSED = {
     "a float in words": {"float": "one"},
     "a float that is a list": {"float": ["nan"]},
     "an opaque that is a number": {"opaque": 3},
+    "a dtype in a list": array_node(["float64"]),
+    "a dtype in a dict": array_node({}),
+    "an impossible empty array": array_node(shape=[0, 2**39, 2**39]),
 }
 
 
@@ -287,21 +289,6 @@ REFUSED = {
 def test_a_bad_header_is_refused(node):
     with pytest.raises(BadMessage):
         from_bytes(json.dumps(node).encode(), b"\x07" * 8)
-
-
-@pytest.mark.xfail(strict=True, reason="raises a TypeError or ValueError instead")
-@pytest.mark.parametrize(
-    "node",
-    [array_node(["float64"]), array_node({}), array_node(shape=[0, 2**39, 2**39])],
-    ids=["a dtype in a list", "a dtype in a dict", "an impossible empty array"],
-)
-def test_an_odd_header_is_refused_too(node):
-    try:
-        from_bytes(json.dumps(node).encode(), b"")
-    except BadMessage:
-        return
-    except (TypeError, ValueError) as error:
-        pytest.fail(f"{type(error).__name__}: {error}")
 
 
 @pytest.mark.parametrize(
@@ -313,7 +300,7 @@ def test_an_odd_header_is_refused_too(node):
         b"\xff\xfe\x00",
         b"[" * 100_000 + b"]" * 100_000,
         b"9" * 10_000,
-        b"[" * (MAX_DEPTH + 2) + b"]" * (MAX_DEPTH + 2),
+        b"[" * (MAX_DEPTH + 5) + b"]" * (MAX_DEPTH + 5),
     ],
     ids=["empty", "words", "cut", "bytes", "very deep", "long number", "deep"],
 )
@@ -354,8 +341,9 @@ def test_no_memory_is_taken_for_a_claim(shape):
     assert peak < 100_000
 
 
-@pytest.mark.xfail(strict=True, reason="a header may be 64 MiB of JSON")
 def test_a_header_that_is_too_big_is_refused():
     # as empty lists, 60 MiB of JSON take gigabytes once they are read
+    assert MAX_HEADER < MAX_BYTES / 10
+    assert frame_size(FRAME.pack(MAX_HEADER, 0)) == (MAX_HEADER, 0)
     with pytest.raises(BadMessage):
-        frame_size(FRAME.pack(60 * 2**20, 0))
+        frame_size(FRAME.pack(MAX_HEADER + 1, 0))
