@@ -33,7 +33,7 @@ def relevance_cases(rng):
     yield Case(
         {
             "a_i": np.array([1.0, 2.0]),
-            "a_j": np.array([3.0, -1.0]),
+            "a_j": np.array([-3.0, 2.0]),
             "Wq": np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]),
             "Wk": np.array([[2.0, 1.0, 0.0], [1.0, 0.0, -1.0]]),
         },
@@ -327,6 +327,17 @@ def keys_first(Q, K):
 
 
 @scaled_dot_product_scores.misconception(
+    "You went on to softmax. Scores come before it and may be any number; the weights "
+    "are the next chapter."
+)
+def weights_already(Q, K):
+    if Q.shape[1] != K.shape[1]:
+        raise ValueError("different dk")
+    e = np.exp(Q @ K.T / np.sqrt(Q.shape[1]))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@scaled_dot_product_scores.misconception(
     "You cut the longer vectors down to the shorter. Different widths are a mistake of "
     "the caller: raise a ValueError that says so."
 )
@@ -405,8 +416,8 @@ def additive_cases(rng):
     }
     yield Case(inputs, "queries, keys and h of one width", edge=True)
     inputs = {
-        "Q": 1e4 * _numbers(rng, 2, 3),
-        "K": 1e4 * _numbers(rng, 3, 4),
+        "Q": 20 * _numbers(rng, 2, 3),  # exp of the sums must not overflow
+        "K": 20 * _numbers(rng, 3, 4),
         "Wq": _numbers(rng, 3, 5),
         "Wk": _numbers(rng, 4, 5),
         "w": _numbers(rng, 5),
@@ -450,6 +461,13 @@ def tanh_of_each(Q, K, Wq, Wk, w):
 )
 def without_w(Q, K, Wq, Wk, w):
     return np.tanh((Q @ Wq)[:, None, :] + (K @ Wk)[None, :, :]).sum(axis=-1)
+
+
+@additive_scores.misconception(
+    "You subtracted the key. The additive score adds query and key before tanh."
+)
+def subtracted(Q, K, Wq, Wk, w):
+    return np.tanh((Q @ Wq)[:, None, :] - (K @ Wk)[None, :, :]) @ w
 
 
 @additive_scores.misconception(

@@ -27,7 +27,8 @@ from autograder import check
 # %% tags=["demo"]
 a = np.array([1.0, 2.0])
 W = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
-print("a has shape", a.shape, "and a @ W =", a @ W, "has shape", (a @ W).shape)
+print("a has shape", a.shape)
+print("a @ W =", a @ W, "has shape", (a @ W).shape)
 
 
 # %% solution="relevance"
@@ -46,8 +47,8 @@ def relevance(a_i, a_j, Wq, Wk):
 check("relevance", relevance)
 
 # %% [markdown]
-# Relevance has a direction. How much $j$ matters to $i$ says nothing about how
-# much $i$ matters to $j$.
+# Relevance has a direction. How much $j$ matters to $i$ says nothing about
+# how much $i$ matters to $j$.
 
 # %% tags=["demo"]
 rng = np.random.default_rng(3)
@@ -68,7 +69,8 @@ def dot_product_scores(Q, K):
     """Return S (nq, nk) with S[i, j] = q_i . k_j, unscaled.
 
     Q: queries (nq, dk). K: keys (nk, dk).
-    Source: the lecture's slide "Self-attention"; arXiv 1508.04025, section 3.1.
+    Source: the lecture's slide "Self-attention"; arXiv 1508.04025,
+    section 3.1.
     """
     ### BEGIN SOLUTION
     return Q @ K.T
@@ -87,14 +89,15 @@ print(dot_product_scores(Q, K))
 # ## 3.3 Scaled
 #
 # A dot product adds up $d_k$ terms; the more terms, the larger it gets. The
-# Transformer divides by $\sqrt{d_k}$, which keeps the spread of the scores the
-# same for every $d_k$. Here queries and keys of different widths are a
+# Transformer divides by $\sqrt{d_k}$, which keeps the spread of the scores
+# the same for every $d_k$. Here queries and keys of different widths are a
 # mistake of the caller: say so.
 
 # %% tags=["demo"]
 rng = np.random.default_rng(3)
 for dk in (4, 64, 1024):
-    products = (rng.normal(size=(5000, dk)) * rng.normal(size=(5000, dk))).sum(1)
+    q, k = rng.normal(size=(2, 5000, dk))
+    products = (q * k).sum(axis=1)
     print(f"dk = {dk:4}: standard deviation {products.std():6.2f}")
 
 
@@ -121,14 +124,15 @@ check("scaled_dot_product_scores", scaled_dot_product_scores)
 # %% tags=["demo"]
 for dk in (4, 64, 1024):
     Q, K = rng.normal(size=(50, dk)), rng.normal(size=(60, dk))
-    print(f"dk = {dk:4}: deviation {scaled_dot_product_scores(Q, K).std():.2f}")
+    S = scaled_dot_product_scores(Q, K)
+    print(f"dk = {dk:4}: standard deviation {S.std():6.2f}")
 
 # %% [markdown] exercise="additive_scores"
 # ## 3.4 Additive
 #
-# The other score on the slide: project query and key to $h$ numbers, add them,
-# squash the sum with tanh, and weigh the result with a vector $w$. Queries and
-# keys may have different widths here.
+# The other score on the slide: project query and key to $h$ numbers, add
+# them, squash the sum with tanh, and weigh the result with a vector $w$.
+# Queries and keys may have different widths here.
 
 
 # %% solution="additive_scores"
@@ -153,11 +157,12 @@ check("additive_scores", additive_scores)
 
 # %% tags=["demo"]
 rng = np.random.default_rng(3)
-Wq, Wk, w = rng.normal(size=(4, 8)), rng.normal(size=(6, 8)), rng.normal(size=8)
+Wq, Wk = rng.normal(size=(4, 8)), rng.normal(size=(6, 8))
+w = rng.normal(size=8)
 for size in (1, 10, 1000):
-    S = additive_scores(
-        size * rng.normal(size=(3, 4)), size * rng.normal(size=(5, 6)), Wq, Wk, w
-    )
+    Q = size * rng.normal(size=(3, 4))
+    K = size * rng.normal(size=(5, 6))
+    S = additive_scores(Q, K, Wq, Wk, w)
     print(f"size {size:4}: largest {abs(S).max():5.2f} of {abs(w).sum():.2f}")
 
 # %% [markdown]
@@ -168,10 +173,21 @@ for size in (1, 10, 1000):
 # size of the vectors. What happens?
 
 # %% tags=["demo"]
+import matplotlib.pyplot as plt
+
 rng, keys, size = np.random.default_rng(0), 16, 1.0
-for dk in (4, 16, 64, 256, 1024):
-    q, K = size * rng.normal(size=(500, dk)), size * rng.normal(size=(keys, dk))
-    for name, S in (("unscaled", q @ K.T), ("scaled", q @ K.T / np.sqrt(dk))):
-        e = np.exp(S - S.max(axis=1, keepdims=True))
-        largest = (e / e.sum(axis=1, keepdims=True)).max(axis=1).mean()
-        print(f"dk = {dk:4}, {name:8}: largest weight {largest:.2f}")
+widths = (4, 16, 64, 256, 1024)
+largest = []
+for dk in widths:
+    q = size * rng.normal(size=(200, 1, dk))
+    K = size * rng.normal(size=(200, keys, dk))
+    raw = (q * K).sum(axis=-1)
+    e = [np.exp(S - S.max(1, keepdims=True)) for S in (raw, raw / dk**0.5)]
+    largest.append([(x / x.sum(1, keepdims=True)).max(1).mean() for x in e])
+
+fig, ax = plt.subplots(figsize=(5, 3))
+ax.plot(widths, largest, "o-", label=["unscaled", "scaled"])
+ax.axhline(1 / keys, color="grey", ls=":", label="equal shares")
+ax.set(xscale="log", xlabel="dk", ylabel="largest weight", ylim=(0, 1))
+ax.legend()
+plt.show()

@@ -162,7 +162,9 @@ def test_what_was_raised_is_described():
 
 
 def test_the_line_is_the_students_and_not_a_librarys():
-    source = "def helper(a):\n    return np.linalg.inv(a)\n\ndef f(a):\n    return helper(a)"
+    source = (
+        "def helper(a):\n    return np.linalg.inv(a)\n\ndef f(a):\n    return helper(a)"
+    )
     raised = raised_by(source, np.zeros((2, 2)))
     assert (raised.kind, raised.line) == ("LinAlgError", 2)
     assert raised.text == "return np.linalg.inv(a)"

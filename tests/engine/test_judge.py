@@ -136,7 +136,9 @@ def test_axes_are_named_where_any_may_stand_before():
 
 
 def test_axes_are_not_named_where_their_number_differs():
-    assert finding(FREE, WANT, WANT.T).text == "Shape of y: got (3, 2), expected (2, 3)."
+    assert (
+        finding(FREE, WANT, WANT.T).text == "Shape of y: got (3, 2), expected (2, 3)."
+    )
 
 
 def test_only_the_detail_holds_values():

@@ -112,7 +112,16 @@ def test_arrays_travel_unchanged(dtype, shape, through):
         np.arange(10)[::-3],
         np.broadcast_to(1.5, (2, 3)),
     ],
-    ids=["special", "float32", "complex", "int64", "uint64", "moved", "strided", "view"],
+    ids=[
+        "special",
+        "float32",
+        "complex",
+        "int64",
+        "uint64",
+        "moved",
+        "strided",
+        "view",
+    ],
 )
 def test_every_bit_travels(array, through):
     assert same(through(array), array)

@@ -1,0 +1,17 @@
+// What the theme leaves unsaid to a screen reader.
+
+// the arrows in the sidebar that open a chapter's sections have no name
+for (const arrow of document.querySelectorAll("nav summary")) {
+  const page = arrow.closest("li").querySelector("a");
+  arrow.setAttribute("aria-label", `Sections of ${page.textContent.trim()}`);
+}
+
+// doc-biblioentry is deprecated: an entry is an item of its list
+for (const entry of document.querySelectorAll(".citation-list > .citation")) {
+  entry.setAttribute("role", "listitem");
+}
+
+// so that Chinese is read aloud, and drawn, as traditional Chinese
+for (const word of document.querySelectorAll(".zh")) {
+  word.lang = "zh-Hant";
+}

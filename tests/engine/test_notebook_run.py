@@ -1,0 +1,255 @@
+"""A whole notebook: what ends its process costs only itself."""
+
+import pytest
+
+from autograder.sandbox import notebook_run
+from autograder.sandbox.notebook_run import Cell, run_notebook
+from autograder.sandbox.session import Gone, Session
+
+CHECK = Cell("setup", "from autograder import check")
+SLOW = "while True: pass"
+DYING = {
+    "timeout": SLOW,
+    "died": "import os; os._exit(0)",
+    "limit": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+}
+
+
+def run(*cells, seconds=20.0, cell_seconds=20.0, calls=2):
+    """Run cells given as (name, source); `test_f` holds the probe of exercise f."""
+    known = [Cell(name, source, exercise_of(name)) for name, source in cells]
+    exercises = [cell.exercise for cell in known if cell.exercise]
+    inputs = {name: [{"x": float(i)} for i in range(calls)] for name in exercises}
+    budgets = dict.fromkeys(exercises, seconds)
+    return run_notebook([CHECK, *known], inputs, budgets, cell_seconds)
+
+
+def exercise_of(name):
+    return name.removeprefix("test_") if name.startswith("test_") else ""
+
+
+def checking(name):
+    return f"test_{name}", f"check('{name}', {name})"
+
+
+def define(name, body="return x + 1"):
+    return name, f"def {name}(x):\n    {body}"
+
+
+def values(result, name):
+    called = result.called[name]
+    assert called.gone == "", called.gone
+    return [answer.value for answer in called.answers]
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """How many processes were started: one entry each."""
+    sessions = []
+    start = Session.__init__
+    monkeypatch.setattr(
+        Session, "__init__", lambda self: sessions.append(self) or start(self)
+    )
+    return sessions
+
+
+# --- what runs ------------------------------------------------------------------
+
+
+def test_one_process_runs_all_that_behaves(started):
+    result = run(
+        define("f"),
+        ("helper", "ten = 10\nprint(ten)"),
+        checking("f"),
+        define("g", "return f(x) * ten"),
+        checking("g"),
+    )
+    assert values(result, "f") == [1, 2]
+    assert values(result, "g") == [10, 20]
+    assert result.cells["helper"].printed == "10\n"
+    assert len(started) == 1
+
+
+def test_an_exercise_is_called_where_its_test_stands():
+    result = run(define("f"), checking("f"), define("f", "return 0"))
+    assert values(result, "f") == [1, 2]
+
+
+def test_a_cell_that_raises_costs_only_itself():
+    result = run(
+        ("broken", "def f(:"),
+        ("raising", "1 / 0"),
+        checking("f"),
+        define("g"),
+        checking("g"),
+    )
+    assert result.cells["broken"].raised.kind == "SyntaxError"
+    assert result.cells["raising"].raised.kind == "ZeroDivisionError"
+    assert result.cells["test_f"].raised.kind == "NameError"
+    assert result.called["f"].no_probe
+    assert values(result, "g") == [1, 2]
+
+
+# --- what ends its process ------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", DYING)
+def test_a_cell_that_ends_its_process_costs_only_itself(reason, started):
+    result = run(
+        define("f"),
+        ("bad", DYING[reason]),
+        checking("f"),
+        cell_seconds=0.4 if reason == "timeout" else 20,
+    )
+    assert result.gone == {"bad": reason}
+    assert values(result, "f") == [1, 2]
+    assert len(started) == 2
+
+
+@pytest.mark.parametrize("reason", DYING)
+def test_a_call_that_ends_its_process_costs_only_its_exercise(reason):
+    result = run(
+        define("f"),
+        checking("f"),
+        define("bad", f"if x: {DYING[reason]}" if reason != "timeout" else SLOW),
+        checking("bad"),
+        define("g", "return f(x) + 1"),
+        checking("g"),
+        seconds=0.4 if reason == "timeout" else 20,
+    )
+    bad = result.called["bad"]
+    assert bad.gone == reason
+    assert len(bad.answers) == (0 if reason == "timeout" else 1)
+    assert values(result, "f") == [1, 2]
+    assert values(result, "g") == [2, 3]
+    assert result.gone == {}
+
+
+def test_all_calls_of_an_exercise_share_its_seconds():
+    nap = define("f", "import time; time.sleep(0.2); return x")
+    result = run(nap, checking("f"), seconds=0.5, calls=5)
+    assert result.called["f"].gone == "timeout"
+    assert 1 <= len(result.called["f"].answers) < 5
+
+
+def test_a_solution_cell_that_never_ends_leaves_its_exercise_unanswered():
+    f = ("f", f"def f(x): return x\n{SLOW}")
+    result = run(f, checking("f"), define("g"), checking("g"), cell_seconds=0.4)
+    assert result.gone == {"f": "timeout"}
+    assert result.called["f"].no_probe
+    assert values(result, "g") == [1, 2]
+
+
+def test_a_test_cell_that_dies_is_not_called():
+    result = run(("test_f", "import os; os._exit(0)"), define("g"), checking("g"))
+    assert result.called["f"].gone == "died"
+    assert result.called["f"].answers == []
+    assert values(result, "g") == [1, 2]
+
+
+def test_a_cell_that_dies_only_the_second_time_is_dropped_too(monkeypatch):
+    runs, run_cell = [], Session.run_cell
+
+    def dies_at_twice(self, name, *rest):
+        runs.append(name)
+        if name == "twice" and runs.count(name) == 2:
+            raise Gone("died")
+        return run_cell(self, name, *rest)
+
+    monkeypatch.setattr(Session, "run_cell", dies_at_twice)
+    result = run(
+        ("twice", "x = 1"),
+        ("bad", "import os; os._exit(0)"),
+        define("f"),
+        checking("f"),
+    )
+    assert result.gone == {"bad": "died", "twice": "died"}
+    assert values(result, "f") == [1, 2]
+
+
+def test_after_too_many_deaths_nothing_more_is_run(started, monkeypatch):
+    monkeypatch.setattr(notebook_run, "MAX_DEATHS", 3)
+    bad = [(f"bad{i}", "import os; os._exit(0)") for i in range(5)]
+    result = run(*bad, define("f"), checking("f"))
+    assert len(started) == 3
+    assert [result.gone[f"bad{i}"] for i in range(5)] == ["died"] * 3 + ["limit"] * 2
+    assert result.called["f"].gone == "limit"
+
+
+def test_no_process_is_left(started):
+    run(define("f"), checking("f"), ("bad", "import os; os._exit(0)"))
+    assert started and all(s._process.poll() is not None for s in started)
+
+
+# --- what notebooks are used to -------------------------------------------------
+
+MAGIC = {
+    "line magic": "%matplotlib inline",
+    "unknown magic": "%load_ext nothing_of_that_name",
+    "shell": "!pip install numpy",
+    "shell with names": "version = '1'\n!pip install numpy=={version}",
+    "output of a shell": "files = !ls\nassert files == []",
+    "cell of another language": "%%bash\nrm -rf everything",
+    "timed cell": "%%time\nvalue = 1",
+    "captured cell": "%%capture out\nprint(1)",
+    "timed line": "%time other = 2",
+    "measured line": "%timeit [i for i in range(1000)]",
+    "help": "print?",
+    "more help": "?print",
+    "display": "display({'a': 1}, [2])",
+    "imported display": "from IPython.display import display\ndisplay(3)",
+    "get_ipython": "get_ipython().run_line_magic('matplotlib', 'inline')",
+    "system": "get_ipython().system('ls')",
+    "magic after code": "x = 1\n%matplotlib inline\ny = 2",
+    "indented magic": "if True:\n    %matplotlib inline",
+}
+
+
+@pytest.fixture(scope="module")
+def with_magic():
+    """One notebook with every kind of magic before its exercise."""
+    return run(*MAGIC.items(), define("f"), checking("f"))
+
+
+@pytest.mark.parametrize("name", MAGIC)
+def test_magics_cost_nothing(with_magic, name):
+    assert with_magic.cells[name].raised is None
+    assert values(with_magic, "f") == [1, 2]
+
+
+def test_magics_that_run_code_run_it():
+    result = run(
+        ("cell", "%%time\nfive = 5"),
+        ("line", "%time seven = 7"),
+        ("between", "a = 1\n%matplotlib inline\nb = 2"),
+        ("print", "print(five + seven + a + b)"),
+    )
+    assert result.cells["print"].printed == "15\n"
+
+
+def test_what_is_displayed_is_kept():
+    result = run(("show", "display([1], 'two')"))
+    assert result.cells["show"].printed == "[1]\n'two'\n"
+
+
+def test_no_command_is_run(tmp_path):
+    mark = tmp_path / "mark"
+    run(("shell", f"!touch {mark}"), ("cell", f"%%bash\ntouch {mark}"))
+    assert not mark.exists()
+
+
+def test_plain_python_is_not_translated():
+    result = run(("percent", "a = 7\nprint(a\n%4)"), ("text", "print('!ls %time')"))
+    assert result.cells["percent"].printed == "3\n"
+    assert result.cells["text"].printed == "!ls %time\n"
+
+
+def test_what_neither_language_explains_is_a_syntax_error():
+    result = run(("bad", "%matplotlib inline\ndef f(:\n    pass"))
+    assert result.cells["bad"].raised.kind == "SyntaxError"
+
+
+@pytest.mark.xfail(strict=True, reason="the magic is blamed for another line's error")
+def test_a_syntax_error_after_a_magic_names_its_own_line():
+    result = run(("bad", "%matplotlib inline\ndef f(:\n    pass"))
+    assert result.cells["bad"].raised.line == 2

@@ -1,0 +1,395 @@
+"""One process for student code: what it is given, and that its word is only a word."""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograder.checking.calling import same
+from autograder.checking.values import frame_size, from_bytes
+from autograder.problems import Infrastructure
+from autograder.sandbox import session as session_module
+from autograder.sandbox.session import Gone, Session
+
+PROBE = "from autograder import check\ncheck('f', lambda *inputs: {})"
+# what a student's cell can reach of the process it runs in
+FORGE = "import __main__ as process, numpy as np\n"
+SLOW = "while True: pass"
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """A process for tests that leave it alive and their names behind."""
+    with Session() as session:
+        yield session
+
+
+@pytest.fixture
+def session():
+    with Session() as session:
+        yield session
+
+
+def run(session, source, seconds=20.0):
+    return session.run_cell("cell", source, seconds)
+
+
+def answer(session, result, *inputs, name="f"):
+    """Register a probe that returns `result` of x0, x1, ..., and call it."""
+    names = [f"x{i}" for i in range(len(inputs))]
+    probe = f"lambda {', '.join(names)}: {result}"
+    done = run(session, f"from autograder import check\ncheck({name!r}, {probe})")
+    assert done.raised is None, done.raised
+    return session.call(name, dict(zip(names, inputs, strict=True)), 20.0)
+
+
+def gone(reason):
+    return pytest.raises(Gone, match=f"^{reason}$")
+
+
+# --- cells ----------------------------------------------------------------------
+
+
+def test_cells_share_their_names(shared):
+    run(shared, "a = 20")
+    assert run(shared, "print(a + 1)").printed == "21\n"
+
+
+def test_a_notebook_is_its_own_main_module(shared):
+    assert run(shared, "print(__name__)").printed == "__main__\n"
+
+
+def test_what_a_cell_raises_is_described(shared):
+    done = run(shared, "x = 1\nprint('so far')\nundefined")
+    assert (done.raised.kind, done.raised.line) == ("NameError", 3)
+    assert done.printed == "so far\n"
+    assert done.raised.text == "undefined"
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("def f(:", "SyntaxError"),
+        ("if True:\nx", "IndentationError"),
+        ("x = '\0'", "SyntaxError"),
+        ("import sys; sys.exit(0)", "SystemExit"),
+        ("input()", "EOFError"),
+        ("exit()", "SystemExit"),
+        ("raise SystemExit", "SystemExit"),
+    ],
+)
+def test_the_process_survives(shared, source, kind):
+    assert run(shared, source).raised.kind == kind
+    assert run(shared, "print(1)").printed == "1\n"
+
+
+def test_printing_is_kept_up_to_a_limit(shared):
+    assert len(run(shared, "print('x' * 10**7)").printed) == 20_000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sys; sys.stderr.write('oops')",
+        "import warnings; warnings.warn('careful')",
+        "import os; os.write(1, b'raw'); os.write(2, b'raw')",
+        "import sys; sys.__stdout__.write('raw')",
+    ],
+)
+def test_errors_and_raw_output_are_not_printing(shared, source):
+    done = run(shared, source)
+    assert (done.raised, done.printed) == (None, "")
+
+
+def test_a_figure_is_kept_as_png(session):
+    source = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+    (png,) = run(session, source).figures
+    assert png.startswith(b"\x89PNG")
+    assert run(session, "1").figures == []
+    many = run(session, "for _ in range(6): plt.figure()")
+    assert len(many.figures) == 4
+
+
+# --- calls ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(6.0).reshape(2, 3),
+        np.zeros((0, 3), np.float32),
+        (np.array(1.5), [1, "é", None], True),
+        2**70,
+        float("nan"),
+        "\ud800",
+    ],
+    ids=["array", "empty", "mixed", "large", "nan", "surrogate"],
+)
+def test_inputs_and_answers_cross_unchanged(shared, value):
+    got = answer(shared, "x0", value)
+    assert same(got.value, value)
+    assert (got.raised, got.changed) == (None, ())
+
+
+def test_inputs_go_in_order(shared):
+    assert answer(shared, "x0 - x1", 7, 2).value == 5
+
+
+def test_a_call_says_what_it_raised_and_changed(shared):
+    run(shared, "def f(x):\n    x[0] = 1\n    raise ValueError('no')")
+    run(shared, "from autograder import check\ncheck('f', f)")
+    got = shared.call("f", {"x": np.zeros(2)}, 20.0)
+    assert (got.raised.kind, got.raised.line) == ("ValueError", 3)
+    assert got.raised.is_value_error
+    assert got.changed == ("x",)
+
+
+def test_a_call_prints_nothing(shared):
+    assert answer(shared, "print('x' * 10**6)").value is None
+    assert run(shared, "1").printed == ""
+
+
+def test_an_exercise_without_a_probe_has_no_answer(shared):
+    assert shared.call("never checked", {}, 20.0) is None
+
+
+def test_random_state_and_prints_left_behind_do_no_harm(shared):
+    run(shared, "import numpy as np, random, sys\nnp.random.seed(0); random.seed(0)")
+    run(shared, "np.set_printoptions(precision=1)\nnp.seterr(all='raise')")
+    run(shared, "sys.stdout = sys.stderr = None")
+    assert answer(shared, "x0 * 2", 1.5).value == 3.0
+    assert run(shared, "print('still')").printed == "still\n"
+    run(shared, "np.seterr(all='warn')")
+
+
+# --- what the process is given --------------------------------------------------
+
+
+def test_only_sources_names_and_inputs_are_sent(session, monkeypatch):
+    sent = []
+    write = Session._write_all
+    monkeypatch.setattr(
+        Session,
+        "_write_all",
+        lambda self, data, *rest: sent.append(data) or write(self, data, *rest),
+    )
+    run(session, PROBE)
+    session.call("f", {"X": np.ones(2)}, 20.0)
+    messages = []
+    for data in sent:
+        header, _ = frame_size(data[:8])
+        messages.append(from_bytes(data[8 : 8 + header], data[8 + header :]))
+    tokens = {message.pop("token") for message in messages}
+    cell, call = messages
+    assert cell == {"do": "cell", "name": "cell", "source": PROBE}
+    assert call.pop("inputs")["X"].tolist() == [1, 1]
+    assert call == {"do": "call", "exercise": "f"}
+    assert len(tokens) == 2
+
+
+def test_the_environment_is_not_inherited(monkeypatch):
+    monkeypatch.setenv("SECRET_TOKEN", "hush")
+    with Session() as session:
+        seen = run(session, "import os; print(sorted(os.environ))").printed
+        home = run(session, "print(os.environ['HOME'] == os.getcwd())").printed
+    assert "SECRET_TOKEN" not in seen and "PYTHONPATH" not in seen
+    assert home == "True\n"
+
+
+def test_libraries_use_one_thread(shared):
+    source = "import os; print(os.environ['OMP_NUM_THREADS'])"
+    assert run(shared, source).printed == "1\n"
+
+
+def test_files_beside_the_process_shadow_nothing(session):
+    run(session, "open('numpy.py', 'w').write('x = 1')")
+    source = "import os, sys; print({'', '.', os.getcwd()} & set(sys.path))"
+    assert run(session, source).printed == "set()\n"
+
+
+def test_every_process_has_a_home_of_its_own_that_goes_with_it():
+    with Session() as one, Session() as two:
+        homes = [
+            Path(run(s, "import os; print(os.getcwd())").printed.strip())
+            for s in (one, two)
+        ]
+        run(one, "open('left', 'w').write('x')")
+        assert (homes[0] / "left").exists()
+        assert not (homes[1] / "left").exists()
+    assert homes[0] != homes[1]
+    assert not homes[0].exists() and not homes[1].exists()
+
+
+def test_processes_that_were_started_end_with_it():
+    with Session() as session:
+        source = (
+            "import subprocess\np = subprocess.Popen(['sleep', '600'])\nprint(p.pid)"
+        )
+        child = int(run(session, source).printed)
+        os.kill(child, 0)
+    with contextlib.suppress(ProcessLookupError):
+        state = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
+        assert state == "Z"
+
+
+# --- how it ends ----------------------------------------------------------------
+
+
+def test_an_endless_cell_is_a_timeout(session):
+    with gone("timeout"):
+        run(session, SLOW, seconds=0.3)
+
+
+def test_an_endless_call_is_a_timeout(session):
+    run(session, f"def f():\n    {SLOW}\nfrom autograder import check\ncheck('f', f)")
+    with gone("timeout"):
+        session.call("f", {}, 0.3)
+
+
+def test_ignoring_signals_does_not_help():
+    stubborn = (
+        "import signal\n"
+        "for number in (2, 15): signal.signal(number, signal.SIG_IGN)\n"
+        "while True:\n"
+        "    try: 1 / 0\n"
+        "    except BaseException: pass"
+    )
+    with Session() as session:
+        pid = session._process.pid
+        with gone("timeout"):
+            run(session, stubborn, seconds=0.4)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import os; os._exit(0)", "died"),
+        ("import os; os._exit(77)", "died"),
+        ("raise KeyboardInterrupt", "died"),
+        ("raise BaseException", "died"),
+        ("import os; os.abort()", "died"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "limit"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "limit"),
+        ("import os; os.closerange(3, 100)", "died"),
+    ],
+)
+def test_a_process_that_ends_is_told_apart(session, source, reason):
+    with gone(reason):
+        run(session, source)
+
+
+def test_the_next_question_to_a_dead_process_is_answered(session):
+    with gone("limit"):
+        os.kill(session._process.pid, signal.SIGKILL)
+        run(session, "1")
+
+
+# --- its word is only a word ----------------------------------------------------
+
+RESEND = "send = process._send; process._send = lambda t, m: {}"
+FORGED_FRAMES = {
+    "words": "b'all right, 100 points'",
+    "a claim of 4 GiB": "b'\\xff' * 8",
+    "a header that is not JSON": "b'\\x02\\0\\0\\0\\0\\0\\0\\0{]'",
+    "no dict": "b'\\x01\\0\\0\\0\\0\\0\\0\\x001'",
+}
+
+
+@pytest.mark.parametrize("frame", FORGED_FRAMES.values(), ids=FORGED_FRAMES)
+def test_what_is_no_reply_ends_the_session(session, frame):
+    forge = f"process._send = lambda t, m: (t.write({frame}), t.flush())"
+    with gone("died"):
+        run(session, FORGE + forge)
+
+
+@pytest.mark.parametrize("token", ["'guessed'", "None", "7", "['a']"])
+def test_a_reply_with_another_token_is_discarded(session, token):
+    with gone("died"):
+        run(session, FORGE + RESEND.format(f"send(t, m | {{'token': {token}}})"))
+
+
+def test_a_reply_prepared_beforehand_is_discarded(session):
+    run(session, FORGE + RESEND.format("(send(t, m), send(t, m))"))
+    with gone("died"):
+        run(session, "print('the reply to this comes second')")
+
+
+FORGED_REPLIES = {
+    "an odd answer": {
+        "value": "np.array([1, 2])",
+        "raised": "{'kind': 3, 'line': 'x'}",
+    },
+    "inputs that are none": {"changed": "['other', 3]"},
+    "no list of changes": {"changed": "'x'"},
+    "an exception that is none": {"raised": "'x'"},
+    "a very late line": {"raised": "{'kind': 'E', 'message': '', 'line': 10**9}"},
+}
+
+
+@pytest.mark.parametrize("reply", FORGED_REPLIES.values(), ids=FORGED_REPLIES)
+def test_a_forged_answer_is_only_an_answer(session, reply):
+    fields = ", ".join(f"'{name}': {value}" for name, value in reply.items())
+    run(session, FORGE + f"process._call = lambda *_: {{{fields}}}")
+    got = session.call("f", {"x": 1}, 20.0)
+    assert got.changed == ()
+    assert got.raised is None or (got.raised.line, got.raised.text) == (0, "")
+    assert not hasattr(got, "score")
+
+
+@pytest.mark.xfail(strict=True, reason="ValueError: it stops the grading of a class")
+@pytest.mark.parametrize(
+    "forge",
+    [
+        RESEND.format("send(t, m | {'token': np.array([1, 2])})"),
+        "process._call = lambda *_: {'changed': [np.array([1, 2])]}",
+    ],
+    ids=["token", "changed"],
+)
+def test_arrays_in_odd_places_of_a_reply_do_no_harm(session, forge):
+    with contextlib.suppress(Gone):
+        run(session, FORGE + forge)
+        assert session.call("f", {"x": 1}, 20.0).changed == ()
+
+
+def test_forged_printing_and_figures_are_checked(session):
+    reply = "{'printed': 3, 'figures': [np.zeros(3), None, 'x', np.array(9)]}"
+    run(session, FORGE + f"process._run_cell = lambda *_: {reply}")
+    done = run(session, "print('x')")
+    assert (done.printed, done.figures, done.raised) == ("", [], None)
+
+
+# --- our own failures -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("import sys; sys.exit('no memory for you')", "no memory for you"),
+        ("import time; time.sleep(60)", "timeout"),
+        (
+            f"import sys, os; os.write(int(sys.argv[2]), {FORGED_FRAMES['no dict']})",
+            "sign",
+        ),
+    ],
+)
+def test_a_process_that_does_not_start_is_our_failure(monkeypatch, command, words):
+    python = session_module.COMMAND[0]
+    monkeypatch.setattr(session_module, "COMMAND", (python, "-S", "-c", command))
+    monkeypatch.setattr(session_module, "START_SECONDS", 0.4)
+    with pytest.raises(Infrastructure, match=words):
+        Session()
+
+
+@pytest.mark.xfail(strict=True, reason="OSError: it stops the grading of a class")
+def test_a_machine_without_room_is_our_failure(monkeypatch):
+    def full(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(session_module.subprocess, "Popen", full)
+    with pytest.raises(Infrastructure):
+        Session()
