@@ -626,7 +626,7 @@ def by_comparison(atoms, bonds, elements):
     X = (np.array(atoms)[:, None] == np.array(elements)[None, :]).astype(np.float32)
     n, A = len(atoms), np.zeros((len(atoms), len(atoms)), bool)
     pairs = np.array(bonds, dtype=int).reshape(-1, 2)
-    if pairs.size and not (0 <= pairs.min() and pairs.max() < n):
+    if pairs.size and (pairs.min() < 0 or pairs.max() >= n):
         raise ValueError("no such atom")
     A[pairs[:, 0], pairs[:, 1]] = True
     return X, A | A.T

@@ -19,6 +19,19 @@ def _weights(rng, d, dk, dv, dtype=float):
     }
 
 
+def _far_rows(rng):
+    """X (3, 3) and Wq, Wk (3, 4): scaled scores of +-10,000 in rows of their own.
+
+    The scores are products of the first two columns over 2. Wv looks at the third
+    alone, so that values stay small.
+    """
+    X = np.array([[200.0, 100.0, 0.0], [-200.0, 100.01, 0.0], [3.0, 100.02, 0.0]])
+    X[:, 2] = _numbers(rng, 3)
+    Wq, Wk = np.zeros((2, 3, 4))
+    Wq[0, 0] = Wk[1, 0] = 1.0
+    return {"X": X, "Wq": Wq, "Wk": Wk, "Wv": np.array([[0, 0], [0, 0], [1, -2.0]])}
+
+
 ROWS = {"X": "n, d", "Wq": "d, dk", "Wk": "d, dk", "Wv": "d, dv"}
 
 # --- 5.1 project_qkv --------------------------------------------------------------
@@ -177,6 +190,9 @@ def self_attention_cases(rng):
     keep = np.array([[False, True, True]] * 3)
     inputs = {"X": X, "Wq": 2 * eye, "Wk": eye, "Wv": Wv, "keep": keep}
     yield Case(inputs, "masked scores far above the kept ones", edge=True)
+    yield Case(_far_rows(rng), "rows near 10,000 and -10,000", edge=True)
+    inputs = {"X": _numbers(rng, 2, 1, 4, 3), **weights}
+    yield Case(inputs, "two axes before n", edge=True)
     inputs = {"X": _numbers(rng, 1, 3), **weights}
     yield Case(inputs, "a single vector", edge=True)
 
@@ -289,6 +305,72 @@ def mask_inverted(X, Wq, Wk, Wv, keep=None):
 
 
 @self_attention.misconception(
+    "Your maximum includes masked scores; a large one pushes all kept ones to 0. Mask "
+    "first, then take the maximum."
+)
+def maximum_before_mask(X, Wq, Wk, Wv, keep=None):
+    S = (X @ Wq) @ np.swapaxes(X @ Wk, -1, -2) / np.sqrt(Wq.shape[-1])
+    e = np.exp(S - S.max(axis=-1, keepdims=True))
+    e = e if keep is None else e * keep
+    total = e.sum(axis=-1, keepdims=True)
+    A = e / np.where(total == 0, 1, total)
+    return A @ (X @ Wv), A
+
+
+@self_attention.misconception(
+    "With a large negative number for minus infinity, a query that may see nothing "
+    "sees all keys alike. Give such a row zeros."
+)
+def large_negative_number(X, Wq, Wk, Wv, keep=None):
+    S = (X @ Wq) @ np.swapaxes(X @ Wk, -1, -2) / np.sqrt(Wq.shape[-1])
+    S = S if keep is None else np.where(keep, S, -1e9)
+    e = np.exp(S - S.max(axis=-1, keepdims=True))
+    A = e / e.sum(axis=-1, keepdims=True)
+    return A @ (X @ Wv), A
+
+
+@self_attention.misconception(
+    "You subtracted one maximum from all rows, and rows far below it vanish. Each row "
+    "needs its own: `max(axis=-1, keepdims=True)`."
+)
+def one_maximum_for_all(X, Wq, Wk, Wv, keep=None):
+    S = (X @ Wq) @ np.swapaxes(X @ Wk, -1, -2) / np.sqrt(Wq.shape[-1])
+    S = S if keep is None else np.where(keep, S, -np.inf)
+    e = np.exp(S - S.max())
+    total = e.sum(axis=-1, keepdims=True)
+    A = e / np.where(total == 0, 1, total)
+    return A @ (X @ Wv), A
+
+
+@self_attention.misconception(
+    "`.T` turns all axes around, also those of a batch. Exchange the last two only: "
+    "`np.swapaxes(K, -1, -2)`."
+)
+def batch_transposed(X, Wq, Wk, Wv, keep=None):
+    Q, K, V = X @ Wq, X @ Wk, X @ Wv
+    S = Q @ K.T / np.sqrt(Wq.shape[-1])
+    S = S if keep is None else np.where(keep, S, -np.inf)
+    top = S.max(axis=-1, keepdims=True)
+    e = np.exp(S - np.where(np.isfinite(top), top, 0))
+    total = e.sum(axis=-1, keepdims=True)
+    A = e / np.where(total == 0, 1, total)
+    return A @ V, A
+
+
+@self_attention.misconception(
+    "You returned the weights first. Return the outputs O, then the weights A."
+)
+def weights_first(X, Wq, Wk, Wv, keep=None):
+    S = (X @ Wq) @ np.swapaxes(X @ Wk, -1, -2) / np.sqrt(Wq.shape[-1])
+    S = S if keep is None else np.where(keep, S, -np.inf)
+    top = S.max(axis=-1, keepdims=True)
+    e = np.exp(S - np.where(np.isfinite(top), top, 0))
+    total = e.sum(axis=-1, keepdims=True)
+    A = e / np.where(total == 0, 1, total)
+    return A, A @ (X @ Wv)
+
+
+@self_attention.misconception(
     "You masked after the softmax, so the rows no longer sum to 1. Mask the scores, "
     "then normalise."
 )
@@ -341,7 +423,7 @@ def mixes_inputs(X, Wq, Wk, Wv, keep=None):
 
 @self_attention.alternative
 def one_query_at_a_time(X, Wq, Wk, Wv, keep=None):
-    *batch, n, d = X.shape
+    *batch, n, _ = X.shape
     allowed = np.ones((*batch, n, n), bool)
     if keep is not None:
         allowed = np.broadcast_to(keep, allowed.shape)
@@ -428,6 +510,10 @@ def columns_cases(rng):
     I = np.array([[100.0, 0.0, 99.0], [0.0, 100.0, 1.0]])
     inputs = {"I": I, "Wq": np.eye(4, 2), "Wk": np.eye(4, 2), "Wv": _numbers(rng, 5, 2)}
     yield Case(inputs, "scores near 10,000", edge=True)
+    rows = _far_rows(rng)
+    X = rows.pop("X") / np.array([2.0, 1.0, 1.0])
+    inputs = {"I": X.T.copy()} | {name: W.T.copy() for name, W in rows.items()}
+    yield Case(inputs, "columns near 10,000 and -10,000", edge=True)
 
 
 @self_attention_columns.misconception(
@@ -476,6 +562,27 @@ def overflow(I, Wq, Wk, Wv):
     with np.errstate(all="ignore"):
         e = np.exp((Wk @ I).T @ (Wq @ I))
         return (Wv @ I) @ (e / e.sum(axis=0, keepdims=True))
+
+
+@self_attention_columns.misconception(
+    "You subtracted one maximum from all scores, and columns far below it become 0/0. "
+    "Each column needs its own: `max(axis=0)`."
+)
+def one_maximum_for_all(I, Wq, Wk, Wv):
+    with np.errstate(all="ignore"):
+        A = (Wk @ I).T @ (Wq @ I)
+        e = np.exp(A - A.max())
+        return (Wv @ I) @ (e / e.sum(axis=0, keepdims=True))
+
+
+@self_attention_columns.misconception(
+    "You transposed the weights before the last product. Column i of A' belongs to "
+    "query i: O = V A' as it stands."
+)
+def weights_transposed(I, Wq, Wk, Wv):
+    A = (Wk @ I).T @ (Wq @ I)
+    e = np.exp(A - A.max(axis=0, keepdims=True))
+    return (Wv @ I) @ (e / e.sum(axis=0, keepdims=True)).T
 
 
 @self_attention_columns.misconception(
@@ -593,6 +700,14 @@ def as_float(n, d, dk, dv):
     return float(n * d * (2 * dk + dv) + n**2.0 * (dk + dv))
 
 
+@attention_operations.misconception(
+    "Your count went through a float on its way. Beyond 2**53 that loses the last "
+    "digits: use ints from the start."
+)
+def rounded_by_a_float(n, d, dk, dv):
+    return int(n * d * (2.0 * dk + dv) + n**2.0 * (dk + dv))
+
+
 @attention_operations.alternative
 def by_products(n, d, dk, dv):
     products = [(n, d, dk), (n, d, dk), (n, d, dv), (n, dk, n), (n, n, dv)]
@@ -652,6 +767,11 @@ def gradient_cases(rng):
         yield Case({"X": X, **weights, "dO": dO}, note)
     inputs = {"X": _numbers(rng, 1, 3), **_weights(rng, 3, 4, 2), "dO": np.ones((1, 2))}
     yield Case(inputs, "a single vector: its weight is always 1", edge=True)
+    dO = _numbers(rng, 3, 2)
+    inputs = {**_far_rows(rng), "dO": dO}
+    yield Case(inputs, "rows near 10,000 and -10,000", edge=True)
+    X = inputs["X"] * np.array([0.0, 1.0, 1.0]) + np.array([200.0, 0.0, 0.0])
+    yield Case(inputs | {"X": X}, "all scores near 10,000", edge=True)
 
 
 @self_attention_gradient.misconception(
@@ -746,6 +866,103 @@ def values_not_transposed(X, Wq, Wk, Wv, dO):
     dS = A * (dA - (A * dA).sum(1, keepdims=True))
     dQ, dK = dS @ K / r, dS.T @ Q / r
     return dQ @ Wq.T + dK @ Wk.T + dV @ Wv.T, X.T @ dQ, X.T @ dK, X.T @ dV
+
+
+@self_attention_gradient.misconception(
+    "The scale is missing, forwards and back. The scores are divided by the root of "
+    "dk, and so are dQ and dK."
+)
+def scale_nowhere(X, Wq, Wk, Wv, dO):
+    r = 1.0
+    Q, K, V = X @ Wq, X @ Wk, X @ Wv
+    S = Q @ K.T / r
+    A = np.exp(S - S.max(1, keepdims=True))
+    A = A / A.sum(1, keepdims=True)
+    dA, dV = dO @ V.T, A.T @ dO
+    dS = A * (dA - (A * dA).sum(1, keepdims=True))
+    dQ, dK = dS @ K / r, dS.T @ Q / r
+    return dQ @ Wq.T + dK @ Wk.T + dV @ Wv.T, X.T @ dQ, X.T @ dK, X.T @ dV
+
+
+@self_attention_gradient.misconception(
+    "Your dS is A times dA alone. Subtract the row's sum of A times dA from dA first: "
+    "weights that sum to 1 trade with each other."
+)
+def sum_forgotten(X, Wq, Wk, Wv, dO):
+    r = np.sqrt(Wq.shape[1])
+    Q, K, V = X @ Wq, X @ Wk, X @ Wv
+    S = Q @ K.T / r
+    A = np.exp(S - S.max(1, keepdims=True))
+    A = A / A.sum(1, keepdims=True)
+    dA, dV = dO @ V.T, A.T @ dO
+    dS = A * dA
+    dQ, dK = dS @ K / r, dS.T @ Q / r
+    return dQ @ Wq.T + dK @ Wk.T + dV @ Wv.T, X.T @ dQ, X.T @ dK, X.T @ dV
+
+
+@self_attention_gradient.misconception(
+    "You summed A times dA down the columns. The softmax ran along each row, so the "
+    "sum does too."
+)
+def sum_down_the_columns(X, Wq, Wk, Wv, dO):
+    r = np.sqrt(Wq.shape[1])
+    Q, K, V = X @ Wq, X @ Wk, X @ Wv
+    S = Q @ K.T / r
+    A = np.exp(S - S.max(1, keepdims=True))
+    A = A / A.sum(1, keepdims=True)
+    dA, dV = dO @ V.T, A.T @ dO
+    dS = A * (dA - (A * dA).sum(0, keepdims=True))
+    dQ, dK = dS @ K / r, dS.T @ Q / r
+    return dQ @ Wq.T + dK @ Wk.T + dV @ Wv.T, X.T @ dQ, X.T @ dK, X.T @ dV
+
+
+@self_attention_gradient.misconception(
+    "Your dX misses the path through the queries: add dQ times Wq transposed."
+)
+def no_queries_path(X, Wq, Wk, Wv, dO):
+    r = np.sqrt(Wq.shape[1])
+    Q, K, V = X @ Wq, X @ Wk, X @ Wv
+    S = Q @ K.T / r
+    A = np.exp(S - S.max(1, keepdims=True))
+    A = A / A.sum(1, keepdims=True)
+    dA, dV = dO @ V.T, A.T @ dO
+    dS = A * (dA - (A * dA).sum(1, keepdims=True))
+    dQ, dK = dS @ K / r, dS.T @ Q / r
+    return dK @ Wk.T + dV @ Wv.T, X.T @ dQ, X.T @ dK, X.T @ dV
+
+
+@self_attention_gradient.misconception(
+    "You subtracted one maximum from all rows, and rows far below it become 0/0. Each "
+    "row needs its own."
+)
+def one_maximum_for_all(X, Wq, Wk, Wv, dO):
+    with np.errstate(all="ignore"):
+        r = np.sqrt(Wq.shape[1])
+        Q, K, V = X @ Wq, X @ Wk, X @ Wv
+        S = Q @ K.T / r
+        A = np.exp(S - S.max())
+        A = A / A.sum(1, keepdims=True)
+        dA, dV = dO @ V.T, A.T @ dO
+        dS = A * (dA - (A * dA).sum(1, keepdims=True))
+        dQ, dK = dS @ K / r, dS.T @ Q / r
+        return dQ @ Wq.T + dK @ Wk.T + dV @ Wv.T, X.T @ dQ, X.T @ dK, X.T @ dV
+
+
+@self_attention_gradient.misconception(
+    "Large scores overflow to NaN on the way forwards. Subtract the largest score of "
+    "each row before you exponentiate."
+)
+def overflow(X, Wq, Wk, Wv, dO):
+    with np.errstate(all="ignore"):
+        r = np.sqrt(Wq.shape[1])
+        Q, K, V = X @ Wq, X @ Wk, X @ Wv
+        S = Q @ K.T / r
+        A = np.exp(S)
+        A = A / A.sum(1, keepdims=True)
+        dA, dV = dO @ V.T, A.T @ dO
+        dS = A * (dA - (A * dA).sum(1, keepdims=True))
+        dQ, dK = dS @ K / r, dS.T @ Q / r
+        return dQ @ Wq.T + dK @ Wk.T + dV @ Wv.T, X.T @ dQ, X.T @ dK, X.T @ dV
 
 
 @self_attention_gradient.alternative

@@ -132,15 +132,16 @@ def test_stopping_says_how_to_go_on(run, handed_in, monkeypatch):
     assert "run again to go on" in errors
 
 
-def test_another_class_is_graded_apart(run, handed_in, tmp_path):
+def test_another_class_is_graded_apart(run, released, submit, tmp_path):
+    submit(released, "ada")
     other = tmp_path / "other"
-    (handed_in.root / "class" / "submitted").rename(tmp_path / "submitted")
     other.mkdir()
-    (tmp_path / "submitted").rename(other / "submitted")
+    released.submitted.rename(other / "submitted")
     code, output, _ = run("grade", "--class", other)
-    assert code == 0 and "graded 2, seed" in output
+    assert code == 0 and "graded 1, seed" in output
     assert (other / "gradebook.db").is_file() and (other / "report.html").is_file()
-    assert not handed_in.autograded.exists()
+    assert not released.autograded.exists()
+    assert "graded 0; 1 were up to date" in run("grade", "--class", other)[1]
 
 
 # --- problems to mend -----------------------------------------------------------

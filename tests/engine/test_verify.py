@@ -133,9 +133,9 @@ def test_what_passes_with_one_seed_only_is_found(verified):
     )
     complaint = "the misconception by_the_total passes"
     changes = (BY_TOTAL, lucky), ("[0.0, 0.0], [1.0, 3.0]", "[0.0, 0.0], [3.0, 1.0]")
-    found = [complaint in verified(*changes, seeds=[s]).complaints for s in (0, 1)]
+    found = [complaint in verified(*changes, seeds=[s]).complaints for s in (2, 3)]
     assert found == [False, True]
-    assert complaint in verified(*changes, seeds=[0, 1]).complaints
+    assert complaint in verified(*changes, seeds=[2, 3]).complaints
 
 
 def test_a_simple_exercise_needs_fewer(verified):
