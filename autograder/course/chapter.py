@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import linecache
+import re
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -128,7 +129,8 @@ class Reference:
 
 def replacement(name, variant: Variant) -> str:
     """The solution cell that puts a variant in the place of exercise `name`."""
-    return f"{variant.source}\n{name} = {variant.name}\n"
+    head = re.compile(rf"^(def|class) {variant.name}\b", re.MULTILINE)
+    return head.sub(rf"\1 {name}", variant.source, count=1)
 
 
 def _execute(source, filename, namespace):
