@@ -1,5 +1,6 @@
 """``autograder grade``: progress, a closing table, an exit code."""
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from autograder.cli import EXIT_INFRASTRUCTURE, EXIT_OK
@@ -60,10 +61,11 @@ def _print_summary(run, chapters, entries):
 def class_table(chapters, entries: list[Entry]) -> Table:
     """Students x chapters, points; what is missing is said in words."""
     by_place = {(entry.student, entry.chapter): entry for entry in entries}
-    table = Table(title="Points")
+    table = Table(title="Points", box=SIMPLE_HEAD)
     table.add_column("student", no_wrap=True)
     for chapter in chapters:
-        table.add_column(f"{chapter.name}\nof {chapter.points:g}", justify="right")
+        number = chapter.name.partition("_")[0]
+        table.add_column(f"{number}\nof {chapter.points:g}", justify="right")
     total = sum(chapter.points for chapter in chapters)
     table.add_column(f"total\nof {total:g}", justify="right")
     for student in sorted({entry.student for entry in entries}):
