@@ -15,3 +15,13 @@ for (const entry of document.querySelectorAll(".citation-list > .citation")) {
 for (const word of document.querySelectorAll(".zh")) {
   word.lang = "zh-Hant";
 }
+
+// a wide figure scrolls on a phone: let the keyboard reach it there
+const wideFigures = () => {
+  for (const figure of document.querySelectorAll(".cell_output figure")) {
+    figure.toggleAttribute("tabindex", figure.scrollWidth > figure.clientWidth);
+    if (figure.hasAttribute("tabindex")) figure.tabIndex = 0;
+  }
+};
+window.addEventListener("load", wideFigures);
+window.addEventListener("resize", wideFigures);
