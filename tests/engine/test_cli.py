@@ -12,6 +12,8 @@ from autograder.course import release as release_module
 from autograder.grading import classroom, command
 from autograder.grading import record as records
 from autograder.problems import Infrastructure
+from autograder.verify import command as verify_command
+from autograder.verify.verification import ExerciseReport
 
 CHAPTER = "ch01_sample"
 WRONG = "def normalise(X):\n    return X / X.sum()"
@@ -214,23 +216,34 @@ def test_verify_of_a_fair_chapter_ends_with_0(run):
     assert "2 exercises fair, 0 not" in output
 
 
-def test_verify_of_an_unfair_chapter_ends_with_1_and_says_why(run, released):
-    checks = released.solutions / CHAPTER / "checks.py"
-    text = checks.read_text().replace("return X / X.sum()", "return X / X.sum(0)")
-    checks.write_text(text)
-    code, output, _ = run("verify", "--seeds", 1)
+@pytest.fixture
+def unfair(monkeypatch):
+    """Every chapter verifies as one fair and one unfair exercise."""
+    complaint = "the misconception mean passes"
+    reports = [
+        ExerciseReport(CHAPTER, "normalise", 4, 3, 3, 2, 2, True, True),
+        ExerciseReport(CHAPTER, "largest", 3, 3, 2, 2, 2, True, True, [complaint]),
+    ]
+    verify = [None, *reports]
+    monkeypatch.setattr(verify_command, "verify_chapter", lambda *_: iter(verify))
+
+
+def test_verify_of_an_unfair_chapter_ends_with_1_and_says_why(run, unfair):
+    code, output, _ = run("verify")
     assert code == 1
-    assert row_of(output, "normalise")[-3:] == ["2/3", "2/2", "NO"]
-    assert f"{CHAPTER} normalise: the misconception by_the_total is told" in output
+    assert row_of(output, "largest")[-3:] == ["2/3", "2/2", "NO"]
+    assert f"{CHAPTER} largest: the misconception mean passes" in output
     assert "1 exercises fair, 1 not" in output
 
 
-def test_verify_speaks_json(run):
-    code, output, _ = run("verify", "--seeds", 1, "--json")
+def test_verify_speaks_json(run, unfair):
+    code, output, _ = run("verify", "--seeds", 7, "--json")
     data = json.loads(output)
-    assert (code, data["seeds"]) == (0, 1)
-    assert [row["exercise"] for row in data["exercises"]] == ["normalise", "largest"]
-    assert all(row["is_fair"] and row["rejected"] == 3 for row in data["exercises"])
+    assert (code, data["seeds"]) == (1, 7)
+    fair, other = data["exercises"]
+    assert (fair["exercise"], fair["is_fair"]) == ("normalise", True)
+    assert (other["is_fair"], other["rejected"]) == (False, 2)
+    assert other["complaints"] == ["the misconception mean passes"]
 
 
 def test_help_answers_and_explains_exit_codes(run):
@@ -242,12 +255,12 @@ def test_help_answers_and_explains_exit_codes(run):
         assert run(name, "--help")[0] == 0
 
 
-def test_the_module_is_the_command(released):
+def test_the_module_is_the_command(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "autograder.cli", "verify", "ch99_x"],
-        cwd=released.root,
+        [sys.executable, "-m", "autograder.cli", "polish"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 2
-    assert done.stderr == ("autograder: no chapter 'ch99_x'; there are ch01_sample\n")
+    assert "invalid choice: 'polish'" in done.stderr

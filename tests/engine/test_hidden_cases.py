@@ -1,0 +1,178 @@
+"""Hidden cases: fresh, reproducible, and known to nobody but the judge."""
+
+import nbformat
+import numpy as np
+import pytest
+from engine_helpers import CHAPTER, RIGHT, normalise, outcomes, verdicts
+
+from autograder.checking.calling import same
+from autograder.course.chapter import PUBLIC_SEED
+from autograder.grading.feedback_exporter import FeedbackExporter
+from autograder.grading.run import GradingRun
+from autograder.sandbox.session import Session
+
+# --- how they are drawn ---------------------------------------------------------
+
+
+def inputs(chapter, name, seed):
+    return [case.inputs for case in chapter.cases(name, seed)]
+
+
+@pytest.mark.parametrize("name", ["normalise", "largest"])
+def test_the_same_seed_draws_the_same_cases(chapter, name):
+    assert same(inputs(chapter, name, 7), inputs(chapter, name, 7))
+
+
+@pytest.mark.parametrize("name", ["normalise", "largest"])
+def test_another_seed_draws_other_cases(chapter, name):
+    one, other = inputs(chapter, name, 7), inputs(chapter, name, 8)
+    assert same(one[0], other[0])  # made by hand
+    assert not same(one[1], other[1])
+
+
+def test_cases_do_not_depend_on_other_exercises(chapter, edited):
+    before = inputs(chapter, "largest", 7)
+    course = edited(
+        "checks.py", "rng.uniform(1, 2, (4, 3))", "rng.uniform(1, 2, (8, 3))"
+    )
+    after = course.chapters[CHAPTER]
+    assert not same(inputs(after, "normalise", 7), inputs(chapter, "normalise", 7))
+    assert same(inputs(after, "largest", 7), before)
+
+
+def test_hidden_cases_are_not_the_public_ones(chapter_run):
+    for name in chapter_run.chapter.exercises:
+        hidden, public = chapter_run.hidden[name], chapter_run.public[name]
+        assert not same(hidden[1].inputs, public[1].inputs)
+        assert same(
+            [case.inputs for case in public],
+            inputs(chapter_run.chapter, name, PUBLIC_SEED),
+        )
+
+
+def test_a_run_draws_a_fresh_seed(course):
+    seeds = {GradingRun(course).seed for _ in range(20)}
+    assert len(seeds) == 20
+    assert all(0 <= seed < 2**32 for seed in seeds)
+
+
+def test_expected_answers_come_from_the_reference(chapter_run):
+    for case in chapter_run.hidden["normalise"]:
+        np.testing.assert_allclose(
+            case.expected.value.sum(axis=1), case.inputs["X"].any(axis=1), rtol=1e-6
+        )
+    assert chapter_run.hidden["largest"][-1].expected.raised.is_value_error
+
+
+def test_variants_leave_the_reference_as_it_was(chapter):
+    first = chapter.cases("normalise", 3)
+    second = chapter.cases("normalise", 3)
+    for a, b in zip(first, second, strict=True):
+        assert same(a.expected.value, b.expected.value)
+    assert "by_the_total" not in chapter.reference.namespace
+
+
+# --- nothing secret on the way --------------------------------------------------
+
+
+def arrays_in(value):
+    if isinstance(value, np.ndarray):
+        yield value
+    for item in value if isinstance(value, (list, tuple)) else ():
+        yield from arrays_in(item)
+
+
+def test_the_process_gets_sources_names_and_inputs_alone(
+    chapter_run, grade_one, monkeypatch
+):
+    sent, ask = [], Session._ask
+    monkeypatch.setattr(
+        Session, "_ask", lambda self, req, s: sent.append(req) or ask(self, req, s)
+    )
+    done = grade_one(normalise=None, largest=None)
+    cells = [request for request in sent if request["do"] == "cell"]
+    calls = [request for request in sent if request["do"] == "call"]
+    assert len(cells) + len(calls) == len(sent)
+    assert {frozenset(cell) for cell in cells} == {frozenset(("do", "name", "source"))}
+    assert {frozenset(c) for c in calls} == {frozenset(("do", "exercise", "inputs"))}
+    code = {c.id: c.source for c in done.notebook.cells if c.cell_type == "code"}
+    assert {cell["name"]: cell["source"] for cell in cells}.items() <= code.items()
+    assert "np.where" not in repr(cells) and "argmax" not in repr(cells)
+    assert str(chapter_run.seed) not in repr([list(call["inputs"]) for call in calls])
+    for name in chapter_run.chapter.exercises:
+        cases = [*chapter_run.hidden[name], *chapter_run.public[name]]
+        theirs = [call["inputs"] for call in calls if call["exercise"] == name]
+        assert same(theirs, [case.inputs for case in cases])
+        expected = [a for case in cases for a in arrays_in(case.expected.value)]
+        for array in arrays_in([list(given.values()) for given in theirs]):
+            assert not any(np.array_equal(array, answer) for answer in expected)
+
+
+def page_of(done):
+    """The feedback, and the notebook it is made from, as one text."""
+    for cell in done.notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.metadata.nbgrader["score"] = 0
+    names = {"student": "ada", "notebook": CHAPTER, "score": 0, "max_score": 5}
+    resources = {"nbgrader": names}
+    page, _ = FeedbackExporter().from_notebook_node(done.notebook, resources)
+    return page + nbformat.writes(done.notebook)
+
+
+def numbers_of(cases):
+    """The hidden numbers as they might be written."""
+    values = [case.expected.value for case in cases]
+    values += [value for case in cases for value in case.inputs.values()]
+    for array in arrays_in(values):
+        for number in array.ravel().tolist():
+            if len(f"{number:.6g}") > 6:
+                yield f"{number:.6g}"
+                yield repr(number)[:8]
+
+
+def only_hidden(chapter_run, body):
+    """An answer that is right for public inputs and runs `body` for all others."""
+    public = [case.inputs["X"].tolist() for case in chapter_run.public["normalise"]]
+    before = f"PUBLIC = {public!r}"
+    return normalise(
+        f"    if X.tolist() not in PUBLIC:\n        {body}\n{RIGHT}", before
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return X + 1",
+        "return X.T",
+        "return X / 0",
+        "raise KeyError(X.tolist())",
+        "raise ValueError(repr(X))",
+        "X += 1",
+        "print(X); return X",
+        "import sys; sys.exit(repr(X))",
+        "import sys; print(X, file=sys.__stdout__); return X",
+        pytest.param(
+            "raise type('E' + ''.join(map(str, X.ravel())), (Exception,), {})",
+            marks=pytest.mark.xfail(
+                strict=True, reason="the name of its type is shown"
+            ),
+        ),
+    ],
+)
+def test_feedback_shows_no_hidden_value(chapter_run, grade_one, body):
+    done = grade_one(normalise=only_hidden(chapter_run, body))
+    assert outcomes(done)[0] in ("wrong", "error")
+    page, hidden = page_of(done), list(numbers_of(chapter_run.hidden["normalise"]))
+    assert len(hidden) > 20
+    assert [number for number in hidden if number in page] == []
+    assert verdicts(done)["normalise"].detail == ""
+
+
+@pytest.mark.xfail(strict=True, reason="what a call keeps, a later cell can print")
+def test_a_later_cell_prints_no_hidden_input(chapter_run, grade_one):
+    keeping = normalise("    seen.append(X.tolist())\n" + RIGHT, "seen = []")
+    done = grade_one(normalise=keeping, added=[("test_normalise", "print(seen)")])
+    page = page_of(done)
+    assert not any(
+        number in page for number in numbers_of(chapter_run.hidden["normalise"])
+    )
