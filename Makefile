@@ -36,6 +36,7 @@ setup: $(STAMPS)/setup
 $(STAMPS)/setup: requirements.txt constraints.txt pyproject.toml tools/lab_settings.json
 	@tools/require_python.sh $(PYTHON)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing what requirements.txt names into .venv; the first time takes minutes"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@mkdir -p .venv/share/jupyter/lab/settings $(STAMPS)

@@ -13,16 +13,16 @@ SEED = 5
 
 
 @pytest.fixture(scope="session")
-def chapter_run(released_once):
+def run(released_once):
     """A grading run of the sample chapter with a seed of its own."""
     course = Course.find(released_once)
     return GradingRun(course, SEED).of(course.chapters[CHAPTER])
 
 
 @pytest.fixture(scope="session")
-def grade_one(chapter_run):
+def grade_one(run):
     """``grade_one(largest="def ...")``; see `graded_in`."""
-    return functools.partial(graded_in, chapter_run)
+    return functools.partial(graded_in, run)
 
 
 @pytest.fixture(scope="session")

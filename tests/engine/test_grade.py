@@ -95,9 +95,7 @@ def test_whatever_one_answer_does_the_other_is_graded(
 
 def test_an_endless_answer_is_a_timeout(edited):
     run = with_seconds(edited, 0.5)
-    found = verdicts(
-        graded_in(chapter_run, normalise=normalise("    while True: pass"))
-    )
+    found = verdicts(graded_in(run, normalise=normalise("    while True: pass")))
     assert found["normalise"].outcome == "timeout"
     assert found["normalise"].message == "No answer within 0.5 seconds."
     assert found["largest"].outcome == "passed"
@@ -200,10 +198,8 @@ def test_a_wrong_answer_stays_wrong(grade_one, trick):
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_nbgrader_reads_the_score_off_the_outputs(chapter_run, outcome):
-    (cell,) = (
-        cell for cell in chapter_run.pristine.cells if cell.id == "test_normalise"
-    )
+def test_nbgrader_reads_the_score_off_the_outputs(run, outcome):
+    (cell,) = (cell for cell in run.pristine.cells if cell.id == "test_normalise")
     cell = nbformat.from_dict(cell)
     cell.outputs = verdict_outputs(Verdict("normalise", outcome, 3, "why"))
     nbformat.validate(cell, ref="code_cell", version=4, version_minor=5)

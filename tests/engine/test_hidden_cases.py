@@ -40,13 +40,13 @@ def test_cases_do_not_depend_on_other_exercises(chapter, edited):
     assert same(inputs(after, "largest", 7), before)
 
 
-def test_hidden_cases_are_not_the_public_ones(chapter_run):
-    for name in chapter_run.chapter.exercises:
-        hidden, public = chapter_run.hidden[name], chapter_run.public[name]
+def test_hidden_cases_are_not_the_public_ones(run):
+    for name in run.chapter.exercises:
+        hidden, public = run.hidden[name], run.public[name]
         assert not same(hidden[1].inputs, public[1].inputs)
         assert same(
             [case.inputs for case in public],
-            inputs(chapter_run.chapter, name, PUBLIC_SEED),
+            inputs(run.chapter, name, PUBLIC_SEED),
         )
 
 
@@ -56,12 +56,12 @@ def test_a_run_draws_a_fresh_seed(course):
     assert all(0 <= seed < 2**32 for seed in seeds)
 
 
-def test_expected_answers_come_from_the_reference(chapter_run):
-    for case in chapter_run.hidden["normalise"]:
+def test_expected_answers_come_from_the_reference(run):
+    for case in run.hidden["normalise"]:
         np.testing.assert_allclose(
             case.expected.value.sum(axis=1), case.inputs["X"].any(axis=1), rtol=1e-6
         )
-    assert chapter_run.hidden["largest"][-1].expected.raised.is_value_error
+    assert run.hidden["largest"][-1].expected.raised.is_value_error
 
 
 def test_variants_leave_the_reference_as_it_was(chapter):
@@ -82,9 +82,7 @@ def arrays_in(value):
         yield from arrays_in(item)
 
 
-def test_the_process_gets_sources_names_and_inputs_alone(
-    chapter_run, grade_one, monkeypatch
-):
+def test_the_process_gets_sources_names_and_inputs_alone(run, grade_one, monkeypatch):
     sent, ask = [], Session._ask
     monkeypatch.setattr(
         Session, "_ask", lambda self, req, s: sent.append(req) or ask(self, req, s)
@@ -98,9 +96,9 @@ def test_the_process_gets_sources_names_and_inputs_alone(
     code = {c.id: c.source for c in done.notebook.cells if c.cell_type == "code"}
     assert {cell["name"]: cell["source"] for cell in cells}.items() <= code.items()
     assert "np.where" not in repr(cells) and "argmax" not in repr(cells)
-    assert str(chapter_run.seed) not in repr([list(call["inputs"]) for call in calls])
-    for name in chapter_run.chapter.exercises:
-        cases = [*chapter_run.hidden[name], *chapter_run.public[name]]
+    assert str(run.seed) not in repr([list(call["inputs"]) for call in calls])
+    for name in run.chapter.exercises:
+        cases = [*run.hidden[name], *run.public[name]]
         theirs = [call["inputs"] for call in calls if call["exercise"] == name]
         assert same(theirs, [case.inputs for case in cases])
         expected = [a for case in cases for a in arrays_in(case.expected.value)]
@@ -130,9 +128,9 @@ def numbers_of(cases):
                 yield repr(number)[:8]
 
 
-def only_hidden(chapter_run, body):
+def only_hidden(run, body):
     """An answer that is right for public inputs and runs `body` for all others."""
-    public = [case.inputs["X"].tolist() for case in chapter_run.public["normalise"]]
+    public = [case.inputs["X"].tolist() for case in run.public["normalise"]]
     before = f"PUBLIC = {public!r}"
     return normalise(
         f"    if X.tolist() not in PUBLIC:\n        {body}\n{RIGHT}", before
@@ -159,20 +157,18 @@ def only_hidden(chapter_run, body):
         ),
     ],
 )
-def test_feedback_shows_no_hidden_value(chapter_run, grade_one, body):
-    done = grade_one(normalise=only_hidden(chapter_run, body))
+def test_feedback_shows_no_hidden_value(run, grade_one, body):
+    done = grade_one(normalise=only_hidden(run, body))
     assert outcomes(done)[0] in ("wrong", "error")
-    page, hidden = page_of(done), list(numbers_of(chapter_run.hidden["normalise"]))
+    page, hidden = page_of(done), list(numbers_of(run.hidden["normalise"]))
     assert len(hidden) > 20
     assert [number for number in hidden if number in page] == []
     assert verdicts(done)["normalise"].detail == ""
 
 
 @pytest.mark.xfail(strict=True, reason="what a call keeps, a later cell can print")
-def test_a_later_cell_prints_no_hidden_input(chapter_run, grade_one):
+def test_a_later_cell_prints_no_hidden_input(run, grade_one):
     keeping = normalise("    seen.append(X.tolist())\n" + RIGHT, "seen = []")
     done = grade_one(normalise=keeping, added=[("test_normalise", "print(seen)")])
     page = page_of(done)
-    assert not any(
-        number in page for number in numbers_of(chapter_run.hidden["normalise"])
-    )
+    assert not any(number in page for number in numbers_of(run.hidden["normalise"]))
