@@ -54,7 +54,11 @@ $(STAMPS)/notebooks: $(STAMPS)/setup $(CHAPTER_FILES) $(ENGINE_FILES)
 book: $(STAMPS)/book
 
 # --all: a warning must not hide in what an earlier build has cached
-$(STAMPS)/book: $(STAMPS)/notebooks $(BOOK_FILES)
+# the cache of executed pages does not see that figures.py has changed
+_build/.jupyter_cache: book/figures.py
+	@rm -rf $@ && mkdir -p $@
+
+$(STAMPS)/book: $(STAMPS)/notebooks $(BOOK_FILES) | _build/.jupyter_cache
 	$(BIN)/jupyter-book build . --toc book/_toc.yml -W -n --keep-going --all
 	@touch $@
 
