@@ -64,6 +64,25 @@ def _add_class(parser):
     )
 
 
+def _add_workers(parser):
+    parser.add_argument(
+        "--workers", type=_at_least(1), help="at a time (default: all cores)"
+    )
+
+
+def _at_least(least):
+    """An argument type: an integer that is not below `least`."""
+
+    def number(text):
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}")
+        return value
+
+    number.__name__ = "int"
+    return number
+
+
 def _add_release(commands):
     parser = _command(
         commands,
@@ -89,8 +108,9 @@ def _add_grade(commands):
     _add_class(parser)
     parser.add_argument("--student", action="append", help="only this one; repeatable")
     parser.add_argument("--force", action="store_true", help="grade again what is done")
-    parser.add_argument("--seed", type=int, help="of the hidden cases (default: fresh)")
-    parser.add_argument("--workers", type=int, help="at a time (default: all cores)")
+    seed_help = "of the hidden cases (default: fresh)"
+    parser.add_argument("--seed", type=_at_least(0), help=seed_help)
+    _add_workers(parser)
 
 
 def _add_verify(commands):
@@ -102,8 +122,9 @@ def _add_verify(commands):
         "Run reference, stub, every misconception and every alternative through the "
         "grader, each with many seeds, and say what is unfair.",
     )
-    parser.add_argument("--seeds", type=int, default=20, help="how many (default: 20)")
-    parser.add_argument("--workers", type=int, help="at a time (default: all cores)")
+    seeds_help = "how many (default: 20)"
+    parser.add_argument("--seeds", type=_at_least(1), default=20, help=seeds_help)
+    _add_workers(parser)
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
 
 

@@ -5,6 +5,7 @@ The first thing that differs becomes a `Finding`. Its `text` holds no value of a
 and may be shown after grading; its `detail` holds values and is for public cases only.
 """
 
+import builtins
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,11 +21,16 @@ ARTICLE = {"float": "floats", "int": "integers", "bool": "booleans"}
 
 @dataclass(frozen=True)
 class Finding:
-    """The first thing that is wrong with an answer, or why it could not be judged."""
+    """The first thing that is wrong with an answer, or why it could not be judged.
+
+    blind: what to say instead of `text` where no value of a case may show; an answer
+    can hide one in the name of an exception or of a type.
+    """
 
     stage: str
     text: str
     detail: str = ""
+    blind: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,16 +98,26 @@ def _find_raised(expected, got, note):
         if got.raised and got.raised.is_value_error:
             return None
         does = f"raises {got.raised.kind}" if got.raised else "returns a value"
+        kind = _known(got.raised.kind, "another exception") if got.raised else ""
+        blind = f"raises {kind}" if kind else does
+        words = f"Raise a ValueError{because}; your function"
         return Finding(
-            "raise", f"Raise a ValueError{because}; your function {does} instead."
+            "raise", f"{words} {does} instead.", "", f"{words} {blind} instead."
         )
     if got.raised:
         where = f", line {got.raised.line}" if got.raised.line else ""
+        blind = f"Your code raised {_known(got.raised.kind, 'an exception')}{where}"
         if got.raised.text:
             where += f": {got.raised.text}"
         text = f"Your code raised {got.raised.kind}{where}"
-        return Finding("error", text, got.raised.message)
+        return Finding("error", text, got.raised.message, blind)
     return None
+
+
+def _known(name, otherwise):
+    """A name of Python's own; one that the student made may spell a value."""
+    is_python = isinstance(getattr(builtins, name, None), type) or name == "NoneType"
+    return name if is_python else otherwise
 
 
 def _find_value(rules, inputs, expected, got):
@@ -132,7 +148,9 @@ def _find_type(rules, value):
     for item in value if isinstance(value, (tuple, list)) else [value]:
         if isinstance(item, (Opaque, str, dict)) or item is None:
             name = item.type_name if isinstance(item, Opaque) else type(item).__name__
-            return Finding("type", f"Your function returned a {name}, not {names}.")
+            words = "Your function returned a"
+            blind = f"{words} {_known(name, 'thing of another type')}, not {names}."
+            return Finding("type", f"{words} {name}, not {names}.", "", blind)
     return None
 
 

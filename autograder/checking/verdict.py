@@ -34,6 +34,7 @@ class Verdict:
 
     message: what is wrong, without a value of a case. sentence: of the misconception
     that the answer equals, else "". detail: got and expected, for public cases only.
+    blind: the message where no value of a case may show, "" where it is the same.
     """
 
     exercise: str
@@ -45,6 +46,7 @@ class Verdict:
     note: str = ""
     detail: str = ""
     stage: str = ""
+    blind: str = ""
 
     def __post_init__(self):
         if self.outcome not in OUTCOMES:
@@ -88,6 +90,7 @@ def decide(name, points, rules: Rules, cases, sentences, answers) -> Verdict:
         note=cases[failed[0]].note,
         detail=first.detail,
         stage=first.stage,
+        blind=first.blind,
     )
 
 
@@ -97,13 +100,19 @@ def _outcome(finding, index):
     return ERROR if finding.stage == "error" else WRONG
 
 
+def _is_wrong_alike(rules, case, answer, name):
+    """Whether an answer equals a misconception where that is wrong itself."""
+    wrong = case.misconceptions[name]
+    return alike(rules, case.inputs, answer, wrong) and bool(
+        find(rules, case.inputs, case.expected, wrong)
+    )
+
+
 def _misconception(rules, cases, answers, failed, sentences):
     best, best_count = "", 0
     for name in sentences:
         matches = [
-            i
-            for i in failed
-            if alike(rules, cases[i].inputs, answers[i], cases[i].misconceptions[name])
+            i for i in failed if _is_wrong_alike(rules, cases[i], answers[i], name)
         ]
         explains = failed[0] in matches and 2 * len(matches) > len(failed)
         if explains and len(matches) > best_count:

@@ -13,7 +13,7 @@ import numpy as np
 
 from autograder.checking.calling import Answer, call, remember_source
 from autograder.checking.check import recording
-from autograder.checking.exercise import Exercise, Variant
+from autograder.checking.exercise import Case, Exercise, Variant
 from autograder.checking.judge import Rules
 from autograder.checking.verdict import JudgedCase, decide
 from autograder.course.source import grade_id, is_demo, read_source
@@ -71,15 +71,17 @@ class Chapter:
         """The sentence of each misconception of one exercise, by its name."""
         return {v.name: v.sentence for v in self.exercises[name].misconceptions}
 
+    def draw(self, name, seed) -> list[Case]:
+        """The cases of one exercise, without answers; other exercises do not matter."""
+        rng = np.random.default_rng([seed, *name.encode()])
+        return self.exercises[name].make_cases(rng)
+
     def cases(self, name, seed) -> list[JudgedCase]:
         """The cases of one exercise, drawn from `seed`, with all expected answers."""
         exercise = self.exercises[name]
-        # an exercise's cases do not depend on the exercises before it
-        rng = np.random.default_rng([seed, *name.encode()])
-        drawn = exercise.make_cases(rng)
         reference = self.reference.probe(name)
         wrong = {v.name: self.reference.probe(name, v) for v in exercise.misconceptions}
-        return [_judged(case, reference, wrong) for case in drawn]
+        return [_judged(c, reference, wrong) for c in self.draw(name, seed)]
 
     def decide(self, name, cases, answers):
         """The verdict on one exercise's answers to `cases`."""

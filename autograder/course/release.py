@@ -1,16 +1,20 @@
 """From solutions/ to what students get, by nbgrader's own assignment machinery."""
 
+import copy
 import hashlib
 import io
 import json
 import logging
 import shutil
+import tempfile
 from pathlib import Path
 
 import nbformat
+from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearSolutions, ComputeChecksums, LockCells
+from sqlalchemy import make_url
 
 from autograder.checking import public
 from autograder.checking.public import PublicExercise
@@ -28,7 +32,8 @@ def release(course: Course, chapter: Chapter) -> bool:
     Returns whether anything had to be done: a chapter that is released as it stands,
     in this class and in notebooks/, is left alone.
     """
-    if _stamps(course).get(chapter.name) == _stamp(course, chapter):
+    is_known = _is_registered(course, chapter.name)
+    if is_known and _stamps(course).get(chapter.name) == _stamp(course, chapter):
         return False
     folder = course.source / chapter.name
     shutil.rmtree(folder, ignore_errors=True)
@@ -63,11 +68,31 @@ def stub_notebook(course: Course, chapter: Chapter):
     return notebook
 
 
+def _is_registered(course, name):
+    """Whether the class's gradebook knows the chapter."""
+    url = make_url(course.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database).is_file():
+        return False
+    with Gradebook(
+        course.database_url, course.config.CourseDirectory.course_id
+    ) as book:
+        return name in {assignment.name for assignment in book.assignments}
+
+
 def _generate_assignment(course, name):
-    directory = CourseDirectory(config=course.config)
-    directory.assignment_id = name
-    converter = GenerateAssignment(coursedir=directory, config=course.config)
-    converter.force = True
+    """Let nbgrader write beside notebooks/ first: what fails leaves the old one."""
+    with tempfile.TemporaryDirectory(dir=course.source.parent) as folder:
+        config = copy.deepcopy(course.config)
+        config.CourseDirectory.release_directory = folder
+        directory = CourseDirectory(config=config)
+        directory.assignment_id = name
+        _convert(GenerateAssignment(coursedir=directory, config=config), name)
+        shutil.rmtree(course.notebooks / name, ignore_errors=True)
+        course.notebooks.mkdir(parents=True, exist_ok=True)
+        shutil.move(Path(folder) / name, course.notebooks / name)
+
+
+def _convert(converter, name):
     said = io.StringIO()
     handler = logging.StreamHandler(said)
     handler.setLevel(logging.ERROR)
@@ -75,10 +100,23 @@ def _generate_assignment(course, name):
     try:
         converter.start()
     except Exception as error:
-        why = said.getvalue().strip() or error
-        raise Problem(f"nbgrader could not generate {name}: {why}") from error
+        raise Problem(_why(name, said.getvalue(), error)) from error
     finally:
         converter.log.removeHandler(handler)
+
+
+def _why(name, said, error):
+    """What nbgrader's log says, in a sentence that helps."""
+    if "Cannot add or remove cells" in said:
+        return (
+            f"{name} has other exercises than when this class was graded, and nbgrader "
+            "keeps a notebook as it is while the gradebook holds submissions. Start "
+            "another class with --class DIR, or drop the old results with "
+            f"`nbgrader db assignment remove {name} --force`."
+        )
+    errors = [line for line in said.splitlines() if line and not line.startswith(" ")]
+    causes = [line for line in errors if "Error" in line.partition(":")[0]]
+    return f"nbgrader could not generate {name}: {(causes or errors or [error])[-1]}"
 
 
 def _stamps_file(course):

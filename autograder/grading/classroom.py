@@ -20,10 +20,12 @@ from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.ingest import Submission, Unreadable, find_submission
 from autograder.grading.record import Record, key_of
 from autograder.grading.run import GradingRun
+from autograder.grading.texts import clean
 from autograder.grading.transplant import transplant
-from autograder.problems import Infrastructure, Problem
+from autograder.problems import Problem
 
-START_ATTEMPTS = 3
+ATTEMPTS = 3
+NO_NAME = "the folder's name is not text in UTF-8; rename it"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ def grade_class(
         waiting = []
         for student in present:
             for chapter in chapters:
+                if not _is_text(student):
+                    yield Entry(clean(student), chapter.name, problem=NO_NAME)
+                    continue
                 entry = _ready(course, gradebook, student, chapter, force)
                 if isinstance(entry, Entry):
                     yield entry
@@ -98,6 +103,14 @@ def students_of(course: Course) -> list[str]:
     return names
 
 
+def _is_text(name):
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _draw(run, chapter):
     """Compute what threads will share, before there are any."""
     chapter_run = run.of(chapter)
@@ -131,13 +144,13 @@ def _grade(run, chapter, submission) -> tuple[Record, object]:
     chapter_run = run.of(chapter)
     planted = transplant(chapter_run.pristine, submission)
     notebook = planted.annotated()
-    for attempt in range(START_ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         try:
             graded = grade_notebook(chapter_run, notebook)
             verdicts = graded.verdicts
             break
-        except Infrastructure as failure:
-            message = f"attempt {attempt + 1}: {failure}"
+        except Exception as failure:  # whatever fails here is ours, not the student's
+            message = f"attempt {attempt + 1}: {type(failure).__name__}: {failure}"
             verdicts = [
                 Verdict(name, INFRASTRUCTURE, exercise.points, message)
                 for name, exercise in chapter.exercises.items()

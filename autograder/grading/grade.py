@@ -42,15 +42,26 @@ def grade_notebook(run: ChapterRun, notebook) -> Graded:
     }
     seconds = {name: e.seconds for name, e in chapter.exercises.items()}
     result = run_notebook(cells, inputs, seconds)
+    if _says_something_late(cells, result):
+        # a later cell can print what a call has seen: take what cells say without calls
+        result.cells = run_notebook(cells, {}, {}).cells
     stubs = {cell.id: cell.source for cell in run.pristine.cells}
     verdicts = []
     for name in chapter.exercises:
         verdict = _verdict(run, name, result)
         if verdict.outcome == ERROR and _same_code(notebook, name, stubs[name]):
             verdict = dataclasses.replace(verdict, outcome=NOT_ATTEMPTED)
-        verdicts.append(verdict)
+        verdicts.append(_cleaned(verdict))
     _write_outputs(notebook, result, {v.exercise: v for v in verdicts})
     return Graded(notebook, verdicts)
+
+
+def _says_something_late(cells, result):
+    """Whether a cell after the first call printed, drew or raised anything."""
+    names = [cell.name for cell in cells]
+    first = next((i for i, c in enumerate(cells) if c.exercise in result.called), 0)
+    runs = (result.cells.get(name) for name in names[first:])
+    return any(run and (run.printed or run.figures or run.raised) for run in runs)
 
 
 def code_cells(notebook):
@@ -85,7 +96,9 @@ def _verdict(run, name, result) -> Verdict:
     if shown is not None and shown.outcome == verdict.outcome:
         return shown  # the same mistake, with values that may be shown
     # nothing that depends on a hidden case's values goes to the student
-    return dataclasses.replace(verdict, detail="")
+    return dataclasses.replace(
+        verdict, message=verdict.blind or verdict.message, detail=""
+    )
 
 
 def _on_public(chapter, name, public, answers):
@@ -143,7 +156,7 @@ def _write_outputs(notebook, result, verdicts):
         cell.outputs, cell.execution_count = [], None
         exercise = grade_id(cell).removeprefix("test_")
         if exercise != grade_id(cell) and exercise in verdicts:
-            verdict = _cleaned(verdicts[exercise])
+            verdict = verdicts[exercise]
             cell.outputs = verdict_outputs(verdict)
             cell.metadata[METADATA_KEY] = verdict.as_dict()
         elif cell.id in result.cells:

@@ -43,21 +43,19 @@ def compile_cell(source, filename):
         return compile(source, filename, "exec")
     except SyntaxError:
         translated = _translate(source)
-        if translated is None:
+        if translated.strip() == source.strip():
             raise
     return compile(translated, filename, "exec")
 
 
 def _translate(source):
-    """The cell in plain Python, None where IPython's syntax does not explain it."""
+    """The cell in plain Python; as it stands where there is nothing to translate."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
-        translated = TransformerManager().transform_cell(source)
-        compile(translated, "<cell>", "exec")
+        return TransformerManager().transform_cell(source)
     except SyntaxError:
-        return None
-    return translated
+        return source
 
 
 def _display(*things, **_):

@@ -52,23 +52,30 @@ class Session:
     def __init__(self):
         self._home = tempfile.mkdtemp(prefix="submission-")
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115, closed in close()
+        self._process = None
         theirs_in, self._requests = os.pipe()
         self._replies, theirs_out = os.pipe()
         try:
-            self._process = subprocess.Popen(
-                [*COMMAND, str(theirs_in), str(theirs_out)],
-                pass_fds=(theirs_in, theirs_out),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                cwd=self._home,
-                env=_environment(self._home),
-                start_new_session=True,
-            )
+            self._process = self._start(theirs_in, theirs_out)
+        except OSError as error:
+            self.close()
+            raise Infrastructure(f"no process can be started: {error}") from None
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
         self._require_ready()
+
+    def _start(self, requests, replies):
+        return subprocess.Popen(
+            [*COMMAND, str(requests), str(replies)],
+            pass_fds=(requests, replies),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            cwd=self._home,
+            env=_environment(self._home),
+            start_new_session=True,
+        )
 
     def __enter__(self):
         return self
@@ -93,7 +100,8 @@ class Session:
         if reply.get("no_probe"):
             return None
         changed = reply.get("changed")
-        names = changed if isinstance(changed, list) else []
+        listed = changed if isinstance(changed, list) else []
+        names = [name for name in listed if isinstance(name, str)]
         return Answer(
             reply.get("value"),
             _raised(reply.get("raised")),
@@ -102,7 +110,8 @@ class Session:
 
     def close(self):
         """End the process and whatever it started, and remove its home."""
-        _kill_group(self._process)
+        if self._process is not None:
+            _kill_group(self._process)
         for descriptor in (self._requests, self._replies):
             os.close(descriptor)
         self._errors.close()
@@ -134,7 +143,8 @@ class Session:
         token = secrets.token_hex(8)
         self._write_all(to_bytes({"token": token, **request}), deadline)
         reply = self._read_message(deadline)
-        if not isinstance(reply, dict) or reply.get("token") != token:
+        answered = reply.get("token") if isinstance(reply, dict) else None
+        if not isinstance(answered, str) or answered != token:
             raise Gone("died")
         return reply
 

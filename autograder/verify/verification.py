@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from autograder.checking.verdict import NOT_ATTEMPTED, PASSED, Verdict
 from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
@@ -80,7 +78,7 @@ def count_subjects(chapter: Chapter) -> int:
 
 def _inspected(chapter, name, seeds):
     exercise = chapter.exercises[name]
-    drawn = [exercise.make_cases(np.random.default_rng(seed)) for seed in seeds]
+    drawn = [chapter.draw(name, seed) for seed in seeds]
     report = ExerciseReport(chapter.name, name)
     report.cases = len(drawn[0])
     report.misconceptions = len(exercise.misconceptions)

@@ -31,14 +31,13 @@ one_hot = Exercise(
 @one_hot.cases
 def one_hot_cases(rng):
     yield Case({"ids": np.array([1, 2, 0, 2]), "vocabulary_size": 3}, "I saw a saw")
-    ids = rng.integers(7, size=5)
+    ids = rng.integers(5, size=5)  # ids 5 and 6 never come: V is not max(ids) + 1
     ids[3] = ids[0]
-    yield Case({"ids": ids, "vocabulary_size": 7}, "an id that comes twice")
+    note = "an id that comes twice, and ids that never come"
+    yield Case({"ids": ids, "vocabulary_size": 7}, note)
     ids = rng.integers(4, size=6)
     yield Case({"ids": ids, "vocabulary_size": 4}, "more words than the vocabulary has")
     yield Case({"ids": np.array([4]), "vocabulary_size": 5}, "the last id", edge=True)
-    ids = np.arange(0)
-    yield Case({"ids": ids, "vocabulary_size": 3}, "no words at all", edge=True)
     ids = rng.integers(5, size=4)
     ids[rng.integers(4)] = 5
     yield Case({"ids": ids, "vocabulary_size": 5}, "an id equal to V", edge=True)
@@ -51,7 +50,7 @@ def one_hot_cases(rng):
     "Your vectors stand in columns, (V, n). In this book each word is a row, (n, V)."
 )
 def in_columns(ids, vocabulary_size):
-    if len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary_size:
+    if not 0 <= ids.min() <= ids.max() < vocabulary_size:
         raise ValueError("id outside")
     return np.eye(vocabulary_size)[:, ids]
 
@@ -61,7 +60,7 @@ def in_columns(ids, vocabulary_size):
     "each word needs a row of its own."
 )
 def summed(ids, vocabulary_size):
-    if len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary_size:
+    if not 0 <= ids.min() <= ids.max() < vocabulary_size:
         raise ValueError("id outside")
     return np.bincount(ids, minlength=vocabulary_size).astype(float)
 
@@ -71,24 +70,24 @@ def summed(ids, vocabulary_size):
     "of 0..V-1."
 )
 def only_the_upper_end(ids, vocabulary_size):
-    if len(ids) and ids.max() >= vocabulary_size:
+    if ids.max() >= vocabulary_size:
         raise ValueError("id outside")
     return np.eye(vocabulary_size)[ids]
 
 
 @one_hot.misconception(
-    "An id outside the vocabulary must raise a ValueError. NumPy alone takes a "
-    "negative one for a word at the end."
+    "An id outside the vocabulary must raise a ValueError. Indexing alone raises "
+    "IndexError for a large one and takes a negative one for a word at the end."
 )
-def never_complains(ids, vocabulary_size):
-    return np.eye(vocabulary_size)[np.clip(ids, -vocabulary_size, vocabulary_size - 1)]
+def never_checks(ids, vocabulary_size):
+    return np.eye(vocabulary_size)[ids]
 
 
 @one_hot.misconception(
     "You counted ids from 1. They count from 0, so id 0 is the first column."
 )
 def from_one(ids, vocabulary_size):
-    if len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary_size:
+    if not 0 <= ids.min() <= ids.max() < vocabulary_size:
         raise ValueError("id outside")
     return np.roll(np.eye(vocabulary_size), -1, axis=1)[ids]
 
@@ -98,9 +97,36 @@ def from_one(ids, vocabulary_size):
     "floats."
 )
 def integers(ids, vocabulary_size):
-    if len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary_size:
+    if not 0 <= ids.min() <= ids.max() < vocabulary_size:
         raise ValueError("id outside")
     return np.eye(vocabulary_size, dtype=int)[ids]
+
+
+@one_hot.misconception(
+    "An id outside the vocabulary must raise a ValueError. Setting entries alone "
+    "raises IndexError for a large one and takes a negative one for a word at the end."
+)
+def sets_without_check(ids, vocabulary_size):
+    vectors = np.zeros((len(ids), vocabulary_size))
+    vectors[np.arange(len(ids)), ids] = 1
+    return vectors
+
+
+@one_hot.misconception(
+    "An id outside the vocabulary became a row of zeros. Raise a ValueError instead."
+)
+def unknown_is_zero(ids, vocabulary_size):
+    return (ids[:, None] == np.arange(vocabulary_size)).astype(float)
+
+
+@one_hot.misconception(
+    "Your vectors end at the largest id that comes. They are as long as the "
+    "vocabulary, also where its last words never come."
+)
+def as_long_as_the_ids(ids, vocabulary_size):
+    if not 0 <= ids.min() <= ids.max() < vocabulary_size:
+        raise ValueError("id outside")
+    return np.eye(ids.max() + 1)[ids]
 
 
 @one_hot.alternative
@@ -177,7 +203,15 @@ def normalised(ids, table):
 
 @embed.misconception("You took columns of the table. Word i is row i: table is (V, d).")
 def columns(ids, table):
-    return table.T[np.minimum(ids, table.shape[1] - 1)]
+    return table.T[ids]
+
+
+@embed.misconception(
+    "You indexed the second axis of the table, its columns. Word i is row i: index the "
+    "first."
+)
+def second_axis(ids, table):
+    return table[:, ids]
 
 
 @embed.misconception(
@@ -255,12 +289,16 @@ def nearest_cases(rng):
     word = int(rng.integers(9))
     yield Case({"table": table, "word": word, "k": 4}, "rows of different lengths")
     table = rng.normal(size=(8, 5)) * rng.uniform(0.2, 5, size=(8, 1))
-    yield Case({"table": table, "word": int(rng.integers(8)), "k": 7}, "k = V - 1")
+    inputs = {"table": table.astype(np.float32), "word": int(rng.integers(8)), "k": 7}
+    yield Case(inputs, "float32 and k = V - 1")
     table = rng.normal(size=(6, 7))
     yield Case({"table": table, "word": 5, "k": 1}, "the nearest alone")
-    for k in (5, 21):
-        inputs = {"table": _tied_table(rng), "word": int(rng.integers(22)), "k": k}
-        yield Case(inputs, "many words equally near", edge=True)
+    note = "many words equally near, the lower id first"
+    inputs = {"table": _tied_table(rng), "word": int(rng.integers(22)), "k": 5}
+    yield Case(inputs, note, edge=True)
+    table, word = _tied_table(rng), int(rng.integers(21))
+    table[21] = -2 * table[word]  # a cosine of -1: no score for the word itself
+    yield Case({"table": table, "word": word, "k": 21}, note, edge=True)
     table = _tied_table(rng)
     table[4] = 2 * table[17]
     table[9] = table[17] / 2
@@ -337,6 +375,16 @@ def without_sign(table, word, k):
     return np.argsort(-cosines, kind="stable")[:k]
 
 
+@nearest_words.misconception(
+    "Ids above the word's own are one too low: you removed its row before sorting, and "
+    "the rows after it moved up. Mark the word instead of removing it."
+)
+def shifted_ids(table, word, k):
+    others = np.delete(table, word, axis=0)
+    cosines = others @ table[word] / np.sqrt((others * others).sum(axis=1))
+    return np.argsort(-cosines, kind="stable")[:k]
+
+
 @nearest_words.alternative
 def by_sorted_pairs(table, word, k):
     def cosine(i):
@@ -377,10 +425,11 @@ frame_signal = Exercise(
 @frame_signal.cases
 def frame_cases(rng):
     yield Case({"signal": np.arange(10.0), "window": 4, "hop": 3}, "T = 10: 3 frames")
-    signal = _numbers(rng, 23)
-    yield Case({"signal": signal, "window": 5, "hop": 2}, "samples left over")
-    signal = _numbers(rng, 19).astype(np.float32)
-    yield Case({"signal": signal, "window": 3, "hop": 4}, "gaps between the frames")
+    signal = _numbers(rng, 24)
+    yield Case({"signal": signal, "window": 5, "hop": 2}, "a sample left over")
+    signal = _numbers(rng, 21, dtype=np.float32)
+    note = "gaps between the frames, samples left over"
+    yield Case({"signal": signal, "window": 3, "hop": 4}, note)
     signal = _numbers(rng, 17)
     yield Case({"signal": signal, "window": 7, "hop": 5}, "a last frame that just fits")
     signal = _numbers(rng, 12)
@@ -442,6 +491,16 @@ def in_columns(signal, window, hop):
 
 
 @frame_signal.misconception(
+    "You kept a last frame that is not complete and filled it up. A window that would "
+    "reach beyond the end is left out: round down, not up."
+)
+def fills_the_last(signal, window, hop):
+    count = max(0, 1 + -((window - len(signal)) // hop))
+    longer = np.concatenate([signal, np.zeros(hop, signal.dtype)])
+    return longer[hop * np.arange(count)[:, None] + np.arange(window)]
+
+
+@frame_signal.misconception(
     "Every window starts one sample late: sample 0 belongs to the first frame."
 )
 def starts_late(signal, window, hop):
@@ -482,7 +541,7 @@ molecule_graph = Exercise(
     ),
     inputs={},
     returns=[
-        Result("X", "n, elements", kind="float"),
+        Result("X", "n, elements"),
         Result("A", "n, n", kind="bool"),
     ],
 )
@@ -512,14 +571,15 @@ def molecule_cases(rng):
     both = [*pairs, (pairs[3][1], pairs[3][0])]
     inputs = {"atoms": atoms, "bonds": both, "elements": elements}
     yield Case(inputs, "a bond that is listed in both directions", edge=True)
-    inputs = {"atoms": ["C", "C"], "bonds": [], "elements": ["H", "C"]}
-    yield Case(inputs, "no bonds", edge=True)
     inputs = {"atoms": ["C", "Xe"], "bonds": [(0, 1)], "elements": ["H", "C", "X"]}
     yield Case(inputs, "an element that is not listed", edge=True)
-    inputs = {"atoms": ["C", "H"], "bonds": [(0, 2)], "elements": ["H", "C"]}
-    yield Case(inputs, "an atom 2 of two atoms", edge=True)
-    inputs = {"atoms": ["C", "H", "H"], "bonds": [(0, -1)], "elements": ["H", "C"]}
-    yield Case(inputs, "an atom -1", edge=True)
+    # either end of a bond may be wrong, and both must be looked at
+    for bond in ((2, 0), (0, 2)):
+        inputs = {"atoms": ["C", "H"], "bonds": [bond], "elements": ["H", "C"]}
+        yield Case(inputs, f"a bond {bond} among two atoms", edge=True)
+    for bond in ((0, -1), (-1, 0)):
+        inputs = {"atoms": ["C", "H", "H"], "bonds": [bond], "elements": ["H", "C"]}
+        yield Case(inputs, f"a bond {bond} with a negative index", edge=True)
 
 
 @molecule_graph.misconception(
@@ -618,12 +678,37 @@ def unknown_is_zero(atoms, bonds, elements):
     return np.array([[float(a == e) for e in elements] for a in atoms]), A
 
 
+@molecule_graph.misconception(
+    "You looked at one end of each bond only. Both atoms must lie in 0..n-1."
+)
+def checks_one_end(atoms, bonds, elements):
+    n, X = len(atoms), np.eye(len(elements))
+    A = np.zeros((n, n), bool)
+    for i, j in bonds:
+        if not 0 <= i < n:
+            raise ValueError("no such atom")
+        A[i, j] = A[j, i] = True
+    return X[[elements.index(a) for a in atoms]], A
+
+
+@molecule_graph.misconception(
+    "A bond to an atom that is not there must raise a ValueError. NumPy raises "
+    "IndexError for a large index and takes a negative one for an atom at the end."
+)
+def never_checks(atoms, bonds, elements):
+    n, X = len(atoms), np.eye(len(elements))
+    A = np.zeros((n, n), bool)
+    for i, j in bonds:
+        A[i, j] = A[j, i] = True
+    return X[[elements.index(a) for a in atoms]], A
+
+
 @molecule_graph.alternative
 def by_comparison(atoms, bonds, elements):
     unknown = set(atoms) - set(elements)
     if unknown:
         raise ValueError(f"unknown: {unknown}")
-    X = (np.array(atoms)[:, None] == np.array(elements)[None, :]).astype(np.float32)
+    X = (np.array(atoms)[:, None] == np.array(elements)[None, :]).astype(int)
     n, A = len(atoms), np.zeros((len(atoms), len(atoms)), bool)
     pairs = np.array(bonds, dtype=int).reshape(-1, 2)
     if pairs.size and (pairs.min() < 0 or pairs.max() >= n):

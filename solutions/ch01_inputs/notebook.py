@@ -30,13 +30,15 @@ def one_hot(ids, vocabulary_size):
     """Return one-hot vectors (n, V), floats, one row for each id.
 
     ids: ints (n,). vocabulary_size: V. Raises ValueError for an id outside
-    0..V-1. Source: the lecture's slide "Vector Set as Input" (one-hot encoding).
+    0..V-1. Source: the lecture's slide "Vector Set as Input" (one-hot
+    encoding).
     """
     ### BEGIN SOLUTION
     ids = np.asarray(ids)
     if ((ids < 0) | (ids >= vocabulary_size)).any():
         raise ValueError(
-            f"ids must lie in 0..{vocabulary_size - 1}; got {ids.min()} to {ids.max()}"
+            f"ids must lie in 0..{vocabulary_size - 1}; "
+            f"yours go from {ids.min()} to {ids.max()}"
         )
     vectors = np.zeros((len(ids), vocabulary_size))
     vectors[np.arange(len(ids)), ids] = 1
@@ -114,7 +116,8 @@ check("nearest_words", nearest_words)
 names = ["dog", "cat", "run", "jump", "tree"]
 table = np.array([[2.0, 0.1], [0.9, 0.1], [0.1, 1.0], [0.2, 3.0], [1.0, 1.0]])
 for word in range(5):
-    print(f"{names[word]:5}", [names[i] for i in nearest_words(table, word, 2)])
+    nearest = nearest_words(table, word, 2)
+    print(f"{names[word]:5}", [names[i] for i in nearest])
 
 # %% [markdown] exercise="frame_signal"
 # ## 1.4 Frames
@@ -165,8 +168,8 @@ def molecule_graph(atoms, bonds, elements):
     atoms: symbols of one or two letters, ["C", "Cl"]. bonds: pairs (i, j) of
     indices, i != j; doubles and both directions are harmless. elements: the
     symbols in the order of X's columns. A is symmetric without self loops.
-    Raises ValueError for an element or index that is not there (negative too).
-    Source: the lecture's slide "Vector Set as Input" (graph, molecule).
+    Raises ValueError for an element or an index that is not there (negative
+    ones too). Source: the lecture's slide "Vector Set as Input" (molecule).
     """
     ### BEGIN SOLUTION
     n, elements = len(atoms), list(elements)
@@ -178,7 +181,7 @@ def molecule_graph(atoms, bonds, elements):
     A = np.zeros((n, n), dtype=bool)
     for i, j in bonds:
         if not (0 <= i < n and 0 <= j < n):
-            raise ValueError(f"bond ({i}, {j}) leaves the {n} atoms 0..{n - 1}")
+            raise ValueError(f"bond ({i}, {j}): atoms are 0..{n - 1}")
         A[i, j] = A[j, i] = True
     return X, A
     ### END SOLUTION
@@ -235,4 +238,5 @@ plt.show()
 minute = np.zeros(60 * 16_000)
 for hop_ms in (5, 10, 20, 40):
     frames = frame_signal(minute, window=400, hop=16 * hop_ms)
-    print(f"hop {hop_ms:2} ms: {len(frames):6} vectors, {frames.nbytes / 1e6:5.0f} MB")
+    size = frames.nbytes / 1e6
+    print(f"hop {hop_ms:2} ms: {len(frames):6} vectors, {size:4.0f} MB")

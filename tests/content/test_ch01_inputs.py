@@ -57,6 +57,13 @@ def test_nearest_words_against_scipys_cosine(ch01, rng):
         np.testing.assert_array_equal(ch01["nearest_words"](table, word, 29), expected)
 
 
+def test_nearest_words_in_float32_and_of_opposites(ch01):
+    table = np.array([[1, 1], [-1, -1], [2, -2], [-4, -4]], dtype=np.float32)
+    before = table.copy()
+    assert list(ch01["nearest_words"](table, 0, 3)) == [2, 1, 3]
+    np.testing.assert_array_equal(table, before)
+
+
 def test_nearest_words_leaves_ties_in_order(ch01):
     table = np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 1.0], [4.0, 0.0], [0.0, 8.0]])
     assert list(ch01["nearest_words"](table, 2, 4)) == [1, 4, 0, 3]
@@ -69,6 +76,13 @@ def test_frames_are_torchs_unfold(ch01, rng, window, hop):
         expected = torch.from_numpy(signal).unfold(0, window, hop).numpy()
         frames = ch01["frame_signal"](signal, window, hop)
         np.testing.assert_array_equal(frames, expected)
+
+
+@pytest.mark.parametrize("window, hop", [(400, 160), (256, 100), (401, 333)])
+def test_one_more_sample_would_be_needed_for_one_more_frame(ch01, window, hop):
+    for length in range(window, window + 2 * hop, 37):
+        last = (len(ch01["frame_signal"](np.zeros(length), window, hop)) - 1) * hop
+        assert last + window <= length < last + hop + window
 
 
 def test_a_short_signal_has_no_frames(ch01):
@@ -85,12 +99,15 @@ def test_molecule_against_a_loop_over_pairs(ch01, rng):
     assert (X.sum(axis=1) == 1).all() and A.dtype == bool
 
 
-@pytest.mark.parametrize(
-    "atoms, bonds", [(["C", "Xe"], []), (["C", "H"], [(0, 2)]), (["C", "H"], [(-1, 0)])]
-)
-def test_molecule_refuses_what_is_not_there(ch01, atoms, bonds):
-    with pytest.raises(ValueError):
-        ch01["molecule_graph"](atoms, bonds, ["H", "C"])
+def test_molecule_refuses_an_unknown_element(ch01):
+    with pytest.raises(ValueError, match="Xe"):
+        ch01["molecule_graph"](["C", "Xe"], [(0, 1)], ["H", "C"])
+
+
+@pytest.mark.parametrize("bond", [(0, 2), (2, 0), (0, -1), (-1, 0)])
+def test_molecule_refuses_a_bond_to_nobody(ch01, bond):
+    with pytest.raises(ValueError, match=r"0\.\.1"):
+        ch01["molecule_graph"](["C", "H"], [bond], ["H", "C"])
 
 
 def test_image_vectors_against_a_loop_over_pixels(ch01, rng):

@@ -134,6 +134,7 @@ def test_a_change_is_found_where_the_answer_raised():
     ("a", "b"),
     [
         (np.zeros(2), np.zeros(2, np.float32)),
+        (np.zeros(2), np.zeros(2, int)),
         (np.zeros(2), np.zeros((2, 1))),
         (np.zeros(1), -np.zeros(1)),
         (np.zeros(1), [0.0]),

@@ -176,7 +176,6 @@ def test_odd_names_are_names(released, submit, grade):
     assert all(feedback(released, name).is_file() for name in NAMES)
 
 
-@pytest.mark.xfail(strict=True, reason="UnicodeEncodeError stops the whole class")
 def test_a_name_that_is_no_text_harms_nobody(pair, submit, grade):
     submit(pair, os.fsdecode(b"d\xff"))
     entries = grade(pair)
@@ -186,7 +185,6 @@ def test_a_name_that_is_no_text_harms_nobody(pair, submit, grade):
 SURROGATE = "def normalise(X):\n    raise ValueError('\\ud83d')"
 
 
-@pytest.mark.xfail(strict=True, reason="UnicodeEncodeError stops the whole class")
 def test_half_a_character_in_a_message_harms_nobody(pair, submit, grade):
     submit(pair, "bob", normalise=SURROGATE, added=[("setup", "print('\\ud83d')")])
     entries = grade(pair)
@@ -248,7 +246,6 @@ def test_the_next_run_makes_up_for_our_failure(pair, grade, failing):
     assert booked(pair)["bob"]["test_largest"] == 2
 
 
-@pytest.mark.xfail(strict=True, reason="only Infrastructure is caught")
 @pytest.mark.parametrize("error", [ValueError, OSError])
 def test_a_fault_in_the_grader_stops_nobody_else(pair, grade, failing, error):
     failing(times=99, error=error)

@@ -249,7 +249,6 @@ def test_what_neither_language_explains_is_a_syntax_error():
     assert result.cells["bad"].raised.kind == "SyntaxError"
 
 
-@pytest.mark.xfail(strict=True, reason="the magic is blamed for another line's error")
 def test_a_syntax_error_after_a_magic_names_its_own_line():
     result = run(("bad", "%matplotlib inline\ndef f(:\n    pass"))
     assert result.cells["bad"].raised.line == 2

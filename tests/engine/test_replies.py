@@ -76,7 +76,6 @@ def test_a_forged_answer_is_only_an_answer(session, reply):
     assert not hasattr(got, "score")
 
 
-@pytest.mark.xfail(strict=True, reason="ValueError: it stops the grading of a class")
 @pytest.mark.parametrize(
     "forge",
     [
@@ -120,7 +119,6 @@ def test_a_process_that_does_not_start_is_our_failure(monkeypatch, command, word
         Session()
 
 
-@pytest.mark.xfail(strict=True, reason="OSError: it stops the grading of a class")
 def test_a_machine_without_room_is_our_failure(monkeypatch):
     def full(*_, **__):
         raise BlockingIOError(11, "Resource temporarily unavailable")

@@ -110,11 +110,11 @@ def test_the_misconception_explains_the_first_failure_and_most(answers, name):
 
 
 def test_the_better_of_two_misconceptions_is_named():
-    both = case(0.0)
     wrong = {"doubled": Answer(9.0), "negated": Answer(9.0)}
-    cases = [JudgedCase(both.inputs, "", Answer(0.0), wrong), *CASES[1:]]
-    assert verdict_on(9.0, -3.0, -5.0, cases=cases).misconception == "negated"
-    assert verdict_on(9.0, 6.0, 10.0, cases=cases).misconception == "doubled"
+    both = JudgedCase({"x": 0.0}, "", Answer(0.0), wrong)
+    cases = [both, both, CASES[2]]
+    assert verdict_on(9.0, 9.0, 10.0, cases=cases).misconception == "doubled"
+    assert verdict_on(9.0, 9.0, -5.0, cases=cases).misconception == "negated"
 
 
 def test_an_error_can_be_a_misconception():

@@ -168,7 +168,6 @@ def test_a_judge_of_ones_own_may_say_the_sentence(verified):
     assert verified((before, judge.format("It is not right."))).is_fair
 
 
-@pytest.mark.xfail(strict=True, reason="the sizes are read off other draws")
 def test_the_sizes_that_are_graded_are_inspected(edited, monkeypatch):
     monkeypatch.setattr(verification, "subjects_of", lambda *_: [])
     size = "rng.uniform(1, 2, (int(rng.integers(3, 5)), 3))"
