@@ -40,7 +40,7 @@ def main():
 
 
 def measure(course, chapter):
-    """Yield a row an exercise: first call, median and slowest later one, wrong answer."""
+    """Yield a row an exercise: the first call, later ones, those of a wrong answer."""
     os.chdir(course.notebooks / chapter.name)
     for name, exercise in chapter.exercises.items():
         probe = chapter.reference.probe(name)

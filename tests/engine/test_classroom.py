@@ -179,7 +179,10 @@ def test_odd_names_are_names(released, submit, grade):
 def test_a_name_that_is_no_text_harms_nobody(pair, submit, grade):
     submit(pair, os.fsdecode(b"d\xff"))
     entries = grade(pair)
-    assert new(entries)[:2] == ["ada", "bob"]
+    assert new(entries) == ["ada", "bob"]
+    (odd,) = entries.keys() - {"ada", "bob"}
+    assert "not text in UTF-8; rename it" in entries[odd].problem
+    assert odd.encode()
 
 
 SURROGATE = "def normalise(X):\n    raise ValueError('\\ud83d')"

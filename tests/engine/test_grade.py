@@ -31,6 +31,12 @@ def test_an_untouched_notebook_is_not_attempted(grade_one):
     assert outcomes(grade_one(normalise=None, largest=None)) == ["not attempted"] * 2
 
 
+def test_a_stub_that_cannot_even_be_called_is_not_attempted(grade_one):
+    added = [("largest", "del largest")]
+    assert outcomes(grade_one(added=added, largest=None))[1] == "not attempted"
+    assert outcomes(grade_one(added=added))[1] == "error"
+
+
 def test_a_misconception_is_told_its_sentence(grade_one):
     verdict = verdicts(grade_one(normalise=normalise("    return X / X.sum()")))[
         "normalise"
@@ -94,15 +100,15 @@ def test_whatever_one_answer_does_the_other_is_graded(
 
 
 def test_an_endless_answer_is_a_timeout(edited):
-    run = with_seconds(edited, 0.5)
+    run = with_seconds(edited, 0.8)
     found = verdicts(graded_in(run, normalise=normalise("    while True: pass")))
     assert found["normalise"].outcome == "timeout"
-    assert found["normalise"].message == "No answer within 0.5 seconds."
+    assert found["normalise"].message == "No answer within 0.8 seconds."
     assert found["largest"].outcome == "passed"
 
 
 def test_an_endless_cell_is_a_timeout(grade_one, monkeypatch):
-    quick = functools.partial(grade_module.run_notebook, cell_seconds=0.5)
+    quick = functools.partial(grade_module.run_notebook, cell_seconds=0.8)
     monkeypatch.setattr(grade_module, "run_notebook", quick)
     found = verdicts(grade_one(normalise=normalise(RIGHT) + "\nwhile True: pass"))
     assert found["normalise"].outcome == "timeout"

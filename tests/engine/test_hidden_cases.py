@@ -149,9 +149,8 @@ def only_hidden(run, body):
         "print(X); return X",
         "import sys; sys.exit(repr(X))",
         "import sys; print(X, file=sys.__stdout__); return X",
-        pytest.param(
-            "raise type('E' + ''.join(map(str, X.ravel())), (Exception,), {})",
-        ),
+        "raise type(str(X.tolist()), (Exception,), {})",
+        "return type(str(X.tolist()), (), {})()",
     ],
 )
 def test_feedback_shows_no_hidden_value(run, grade_one, body):
@@ -163,8 +162,31 @@ def test_feedback_shows_no_hidden_value(run, grade_one, body):
     assert verdicts(done)["normalise"].detail == ""
 
 
-def test_a_later_cell_prints_no_hidden_input(run, grade_one):
-    keeping = normalise("    seen.append(X.tolist())\n" + RIGHT, "seen = []")
-    done = grade_one(normalise=keeping, added=[("test_normalise", "print(seen)")])
+@pytest.mark.parametrize("late", ["print(seen)", "raise KeyError(str(seen))"])
+@pytest.mark.parametrize("where", ["a cell of its own", "the next answer"])
+def test_no_later_cell_shows_a_hidden_input(run, grade_one, late, where):
+    seeing = normalise("    seen.append(X.tolist())\n" + RIGHT, "seen = []")
+    if where == "the next answer":
+        done = grade_one(normalise=seeing, largest=f"{late}\ndef largest(x): return x")
+    else:
+        done = grade_one(normalise=seeing, added=[("test_normalise", late)])
     page = page_of(done)
     assert not any(number in page for number in numbers_of(run.hidden["normalise"]))
+    assert outcomes(done)[0] == "passed"
+
+
+def test_an_exception_is_not_named_after_a_hidden_input(run, grade_one):
+    public = [case.inputs["x"].tolist() for case in run.public["largest"]]
+    name = "'public' if x.tolist() in PUBLIC else str(x.tolist())"
+    body = f"    raise type({name}, (Exception,), {{}})"
+    done = grade_one(largest=f"PUBLIC = {public!r}\ndef largest(x):\n{body}")
+    assert outcomes(done)[1] == "error"
+    page = page_of(done)
+    assert not any(number in page for number in numbers_of(run.hidden["largest"]))
+
+
+def test_what_cells_print_of_their_own_is_kept_after_a_call(grade_one):
+    done = grade_one(added=[("test_normalise", "print('mine', 6 * 7)")])
+    (cell,) = (c for c in done.notebook.cells if "mine" in c.source)
+    assert [output.text for output in cell.outputs] == ["mine 42\n"]
+    assert outcomes(done) == ["passed", "passed"]

@@ -147,6 +147,27 @@ def test_only_the_detail_holds_values():
     assert not any(digit in found.text for digit in ("0.9", "0.3", "123", "654"))
 
 
+@pytest.mark.parametrize(
+    ("got", "blind"),
+    [
+        (raising("E0.25"), "Your code raised an exception"),
+        (raising("KeyError"), "Your code raised KeyError"),
+        (Opaque("T0.25"), "Your function returned a thing of another type, not A."),
+        ([None], "Your function returned a NoneType, not A."),
+    ],
+)
+def test_a_name_that_may_spell_a_value_has_words_without_it(got, blind):
+    found = finding(ROWS, WANT, got)
+    assert found.blind == blind
+    assert "0.25" not in found.blind
+
+
+def test_what_should_raise_and_raises_another_hides_its_name():
+    want = raising("ValueError", is_value_error=True)
+    assert "E0.25" in finding(ROWS, want, raising("E0.25")).text
+    assert "another exception" in finding(ROWS, want, raising("E0.25")).blind
+
+
 # --- the order ------------------------------------------------------------------
 
 IN_ORDER = [

@@ -99,7 +99,7 @@ def test_a_cell_that_ends_its_process_costs_only_itself(reason, started):
         define("f"),
         ("bad", DYING[reason]),
         checking("f"),
-        cell_seconds=0.4 if reason == "timeout" else 20,
+        cell_seconds=0.8 if reason == "timeout" else 20,
     )
     assert result.gone == {"bad": reason}
     assert values(result, "f") == [1, 2]
@@ -115,7 +115,7 @@ def test_a_call_that_ends_its_process_costs_only_its_exercise(reason):
         checking("bad"),
         define("g", "return f(x) + 1"),
         checking("g"),
-        seconds=0.4 if reason == "timeout" else 20,
+        seconds=0.8 if reason == "timeout" else 20,
     )
     bad = result.called["bad"]
     assert bad.gone == reason
@@ -126,15 +126,15 @@ def test_a_call_that_ends_its_process_costs_only_its_exercise(reason):
 
 
 def test_all_calls_of_an_exercise_share_its_seconds():
-    nap = define("f", "import time; time.sleep(0.2); return x")
-    result = run(nap, checking("f"), seconds=0.5, calls=5)
+    nap = define("f", "import time; time.sleep(0.4); return x")
+    result = run(nap, checking("f"), seconds=1.0, calls=5)
     assert result.called["f"].gone == "timeout"
     assert 1 <= len(result.called["f"].answers) < 5
 
 
 def test_a_solution_cell_that_never_ends_leaves_its_exercise_unanswered():
     f = ("f", f"def f(x): return x\n{SLOW}")
-    result = run(f, checking("f"), define("g"), checking("g"), cell_seconds=0.4)
+    result = run(f, checking("f"), define("g"), checking("g"), cell_seconds=0.8)
     assert result.gone == {"f": "timeout"}
     assert result.called["f"].no_probe
     assert values(result, "g") == [1, 2]

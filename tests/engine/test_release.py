@@ -132,6 +132,7 @@ def test_what_nbgrader_refuses_is_a_problem(released):
     with pytest.raises(Problem, match="could not generate ch01_sample") as caught:
         release(course, course.chapters[CHAPTER])
     assert "no end solution statement found" in str(caught.value)
+    assert "Traceback" not in str(caught.value)
 
 
 # --- the course on disk ---------------------------------------------------------

@@ -117,6 +117,16 @@ def test_the_better_of_two_misconceptions_is_named():
     assert verdict_on(9.0, 9.0, -5.0, cases=cases).misconception == "negated"
 
 
+def test_a_misconception_that_is_right_there_explains_nothing():
+    wrong = {"doubled": Answer(0.0), "negated": Answer(0.0)}
+    cases = [JudgedCase({"x": 0.0}, "", Answer(0.0), wrong)]
+    changed = Answer(0.0, changed=("x",))
+    assert verdict_on(changed, cases=cases).sentence == ""
+    nearly = [JudgedCase({"x": 0.0}, "", Answer(0.0), {"doubled": Answer(9e-7)})]
+    off = verdict_on(1.5e-6, cases=nearly, sentences={"doubled": "You doubled it."})
+    assert (off.outcome, off.sentence) == ("wrong", "")
+
+
 def test_an_error_can_be_a_misconception():
     wrong = {"doubled": ERROR, "negated": Answer(9.0)}
     cases = [JudgedCase({}, "", Answer(0.0), wrong)]
