@@ -62,6 +62,17 @@ def test_a_row_with_nothing_kept_is_zeros(ch05):
     assert (A[3] == 0).all() and (O[3] == 0).all() and np.isfinite(O).all()
 
 
+@pytest.mark.parametrize("kept, masked", [(-1e4, 0.0), (-1e4, 1e4), (1e4, -1e4)])
+def test_masked_scores_have_no_influence(ch05, kept, masked):
+    # X has a column for the query's part, one for the key's and one for the value's
+    X = np.array([[1.0, kept, 2.0], [1.0, kept + 1, -3.0], [1.0, masked, 5.0]])
+    Wq, Wk, Wv = np.eye(3)[:, :1], np.eye(3)[:, 1:2], np.eye(3)[:, 2:]
+    O, A = ch05["self_attention"](X, Wq, Wk, Wv, np.array([True, True, False]))
+    p = 1 / (1 + np.e)
+    np.testing.assert_allclose(A, [[p, 1 - p, 0]] * 3, atol=1e-12)
+    np.testing.assert_allclose(O, [[2 * p - 3 * (1 - p)]] * 3, atol=1e-11)
+
+
 def test_single_precision_stays(ch05):
     O, A = ch05["self_attention"](*inputs(4, dtype=np.float32))
     assert O.dtype == A.dtype == np.float32

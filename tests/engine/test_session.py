@@ -5,6 +5,7 @@ import os
 import secrets
 import select
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -231,11 +232,20 @@ def processes_with(argument):
     return found
 
 
+def soon(look):
+    """What `look` finds; a process shows its arguments a moment after it starts."""
+    for _ in range(500):
+        if found := look():
+            return found
+        time.sleep(0.01)
+    return look()
+
+
 def test_processes_that_were_started_end_with_it():
     marker = f"60{secrets.randbits(40)}"
     with Session() as session:
         run(session, f"import subprocess\nsubprocess.Popen(['sleep', '{marker}'])")
-        (pid,) = processes_with(marker)
+        (pid,) = soon(lambda: processes_with(marker))
         child = os.pidfd_open(pid)
         assert select.select([child], [], [], 0)[0] == []
     ended, _, _ = select.select([child], [], [], 30)
