@@ -156,7 +156,6 @@ def self_attention_cases(rng):
     yield Case(inputs, "three vectors of two numbers")
     for n, d, dk, dv, dtype, note in (
         (4, 3, 5, 2, float, "random numbers"),
-        (5, 2, 3, 4, float, "more vectors than entries"),
         (3, 5, 4, 6, np.float32, "float32"),
     ):
         X = _numbers(rng, n, d, dtype=dtype)
@@ -180,17 +179,17 @@ def self_attention_cases(rng):
     keep = np.array([True, False, True, True])
     inputs = {"X": _numbers(rng, 4, 3), **weights, "keep": keep}
     yield Case(inputs, "a mask of one row for all queries", edge=True)
-    X = np.array([[100.0, 0.0, 1.0], [0.0, 100.0, 0.0], [99.0, 1.0, 0.0]])
-    eye = np.eye(3, 4)
-    Wv = _numbers(rng, 3, 2)
-    yield Case(
-        {"X": X, "Wq": 2 * eye, "Wk": eye, "Wv": Wv}, "scores near 10,000", edge=True
-    )
+    eye, Wv = np.eye(3, 4), _numbers(rng, 3, 2)
     X = np.array([[100.0, 0.0, 1.0], [50.0, 3.0, 0.0], [60.0, 1.0, 0.0]])
     keep = np.array([[False, True, True]] * 3)
     inputs = {"X": X, "Wq": 2 * eye, "Wk": eye, "Wv": Wv, "keep": keep}
     yield Case(inputs, "masked scores far above the kept ones", edge=True)
     yield Case(_far_rows(rng), "rows near 10,000 and -10,000", edge=True)
+    X = np.array([[100.0, -200.0, 0.0], [99.0, -200.02, 0.0], [0.0, 0.0, 0.0]])
+    X[:, 2] = _numbers(rng, 3)
+    keep = np.array([[True, True, False]] * 3)
+    inputs = {**_far_rows(rng), "X": X, "keep": keep}
+    yield Case(inputs, "kept scores near -10,000, masked ones 0", edge=True)
     inputs = {"X": _numbers(rng, 2, 1, 4, 3), **weights}
     yield Case(inputs, "two axes before n", edge=True)
     inputs = {"X": _numbers(rng, 1, 3), **weights}
@@ -324,6 +323,19 @@ def maximum_before_mask(X, Wq, Wk, Wv, keep=None):
 def large_negative_number(X, Wq, Wk, Wv, keep=None):
     S = (X @ Wq) @ np.swapaxes(X @ Wk, -1, -2) / np.sqrt(Wq.shape[-1])
     S = S if keep is None else np.where(keep, S, -1e9)
+    e = np.exp(S - S.max(axis=-1, keepdims=True))
+    A = e / e.sum(axis=-1, keepdims=True)
+    return A @ (X @ Wv), A
+
+
+@self_attention.misconception(
+    "You filled masked scores with -10,000. Kept scores can be as low as that, and "
+    "then masked keys get weight. Fill with minus infinity; a row with nothing kept "
+    "gives zeros."
+)
+def fill_not_low_enough(X, Wq, Wk, Wv, keep=None):
+    S = (X @ Wq) @ np.swapaxes(X @ Wk, -1, -2) / np.sqrt(Wq.shape[-1])
+    S = S if keep is None else np.where(keep, S, -1e4)
     e = np.exp(S - S.max(axis=-1, keepdims=True))
     A = e / e.sum(axis=-1, keepdims=True)
     return A @ (X @ Wv), A

@@ -39,7 +39,7 @@ check("project_qkv", project_qkv)
 # %% tags=["demo"]
 rng = np.random.default_rng(5)
 X = rng.normal(size=(4, 3))
-Wq, Wk, Wv = rng.normal(size=(3, 5)), rng.normal(size=(3, 5)), rng.normal(size=(3, 2))
+Wq, Wk, Wv = (rng.normal(size=(3, width)) for width in (5, 5, 2))
 for name, matrix in zip("QKV", project_qkv(X, Wq, Wk, Wv)):
     print(name, matrix.shape)
 
@@ -56,7 +56,7 @@ for name, matrix in zip("QKV", project_qkv(X, Wq, Wk, Wv)):
 
 # %% solution="self_attention"
 def self_attention(X, Wq, Wk, Wv, keep=None):
-    """Let every vector attend to all vectors; returns outputs O and weights A.
+    """Let every vector attend to all vectors; returns outputs O, weights A.
 
     X: inputs (..., n, d). Wq, Wk: (d, dk). Wv: (d, dv). keep: None or bool,
     broadcastable to (..., n, n), True where attention is allowed; a row with
@@ -166,7 +166,7 @@ check("attention_operations", attention_operations)
 # %% tags=["demo"]
 for n in (16, 64, 256, 1024, 4096):
     once, twice = (attention_operations(m, 64, 64, 64) for m in (n, 2 * n))
-    print(f"n = {n:5}: {once:14,} multiplications, twice n: {twice / once:.2f} times")
+    print(f"n = {n:5}: {once:14,}, twice n: {twice / once:.2f} times")
 
 # %% [markdown] exercise="self_attention_gradient"
 # ## 5.5 The way back
@@ -234,7 +234,9 @@ print("predicted", dX[2, 1], "measured", (ahead - behind) / 2e-5)
 
 # %% tags=["demo"]
 order = np.array([2, 0, 3, 1])
-for name, keep in (("no mask", None), ("only earlier", np.tril(np.ones((4, 4), bool)))):
+earlier = np.tril(np.ones((4, 4), dtype=bool))
+for name, keep in (("no mask", None), ("only earlier", earlier)):
     plain, _ = self_attention(X, Wq, Wk, Wv, keep)
     swapped, _ = self_attention(X[order], Wq, Wk, Wv, keep)
-    print(f"{name:12}: largest difference {np.abs(plain[order] - swapped).max():.3f}")
+    difference = np.abs(plain[order] - swapped).max()
+    print(f"{name:12}: largest difference {difference:.3f}")
