@@ -12,7 +12,7 @@ ENGINE_FILES := $(shell find autograder -name '*.py' -o -name '*.j2' -o -name '*
 BOOK_FILES := _config.yml $(shell find book -type f -not -name '*.pyc')
 SAMPLE_FILES := $(shell find sample_class -name '*.ipynb')
 
-.PHONY: all help setup notebooks book grade sample-class verify lint test lab clean
+.PHONY: all help setup notebooks book grade sample-class verify lint test fuzz chaos lab clean
 
 all: book grade
 	@echo
@@ -25,6 +25,7 @@ help:
 	@echo "make               set up, generate notebooks, build the book, grade the sample class"
 	@echo "make test          lint and all tests"
 	@echo "make verify        prove that the checks of every chapter are fair"
+	@echo "make fuzz, make chaos  the long tests: 10,000 mutated notebooks, 50 kills"
 	@echo "make lab           Jupyter Lab with nbgrader's formgrader on this course"
 	@echo "make sample-class  write sample_class/ again from solutions/"
 	@echo "make clean         remove all that was generated, but not class/"
@@ -67,12 +68,14 @@ class/submitted:
 	cp -r sample_class/submitted class/submitted
 
 grade: $(STAMPS)/notebooks class/submitted
+	@tools/require_bubblewrap.sh
 	$(BIN)/autograder grade
 
 sample-class: $(STAMPS)/notebooks
 	$(BIN)/python sample_class/make.py
 
 verify: $(STAMPS)/setup
+	@tools/require_bubblewrap.sh
 	$(BIN)/autograder verify
 
 lab: $(STAMPS)/notebooks class/submitted
@@ -85,8 +88,18 @@ lint: $(STAMPS)/setup
 	$(BIN)/ruff format --check .
 
 test: lint book
+	@tools/require_bubblewrap.sh
 	@tools/require_chromium.sh
 	$(BIN)/python -m pytest
+
+# what takes long: many more mutated notebooks, many more kills at random moments
+fuzz: $(STAMPS)/setup
+	@tools/require_bubblewrap.sh
+	FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest tests/fuzz
+
+chaos: $(STAMPS)/setup
+	@tools/require_bubblewrap.sh
+	CHAOS_ROUNDS=50 $(BIN)/python -m pytest tests/chaos
 
 clean:
 	rm -rf _build $(STAMPS) .pytest_cache .ruff_cache

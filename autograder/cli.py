@@ -43,6 +43,7 @@ def _parser():
     _add_grade(commands)
     _add_verify(commands)
     _add_report(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -67,6 +68,15 @@ def _add_class(parser):
 def _add_workers(parser):
     parser.add_argument(
         "--workers", type=_at_least(1), help="at a time (default: all cores)"
+    )
+
+
+def _add_sandbox(parser):
+    parser.add_argument(
+        "--no-sandbox",
+        dest="sandbox",
+        action="store_false",
+        help="run student code without walls, as you: only for code that you trust",
     )
 
 
@@ -111,6 +121,7 @@ def _add_grade(commands):
     seed_help = "of the hidden cases (default: fresh)"
     parser.add_argument("--seed", type=_at_least(0), help=seed_help)
     _add_workers(parser)
+    _add_sandbox(parser)
 
 
 def _add_verify(commands):
@@ -125,6 +136,7 @@ def _add_verify(commands):
     seeds_help = "how many (default: 20)"
     parser.add_argument("--seeds", type=_at_least(1), default=20, help=seeds_help)
     _add_workers(parser)
+    _add_sandbox(parser)
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
 
 
@@ -137,6 +149,16 @@ def _add_report(commands):
         "Write one HTML page about the class from what has been graded.",
     )
     _add_class(parser)
+
+
+def _add_doctor(commands):
+    parser = commands.add_parser(
+        "doctor",
+        help="say what this machine offers for grading, and what is missing",
+        description="Look for all that a sandbox for student code needs, try one, and "
+        "say how to get what is missing.",
+    )
+    parser.set_defaults(run=_doctor)
 
 
 # the imports stand inside: `--help` answers at once
@@ -170,6 +192,12 @@ def _verify(options):
     from autograder.verify.command import verify_command
 
     return verify_command(_course(options), options)
+
+
+def _doctor(options):
+    from autograder.sandbox.command import doctor_command
+
+    return doctor_command()
 
 
 def _report(options):

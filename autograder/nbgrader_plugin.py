@@ -4,6 +4,7 @@ import weakref
 from pathlib import Path
 
 from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Bool
 
 from autograder.course.layout import Course
 from autograder.grading import record as records
@@ -12,25 +13,28 @@ from autograder.grading.ingest import submission_of
 from autograder.grading.record import Record
 from autograder.grading.run import GradingRun
 from autograder.grading.transplant import transplant
+from autograder.sandbox.machine import walls_for
 
 # one run, and one seed, for each converter: a command, or a click in formgrader
 _runs = weakref.WeakKeyDictionary()
 
 
-def _chapter_run(preprocessor, resources):
-    converter = preprocessor.parent.parent
-    if converter not in _runs:
-        _runs[converter] = GradingRun(Course.find(Path(converter.coursedir.root)))
-    run = _runs[converter]
-    (chapter,) = run.course.choose([resources["nbgrader"]["assignment"]])
-    return run.of(chapter)
+class _Grading(NbGraderPreprocessor):
+    def _chapter_run(self, resources):
+        converter = self.parent.parent
+        if converter not in _runs:
+            course = Course.find(Path(converter.coursedir.root))
+            _runs[converter] = GradingRun(course)
+        run = _runs[converter]
+        (chapter,) = run.course.choose([resources["nbgrader"]["assignment"]])
+        return run.of(chapter)
 
 
-class Transplant(NbGraderPreprocessor):
+class Transplant(_Grading):
     """Sanitising: only the text of the submission goes on, in the pristine notebook."""
 
     def preprocess(self, nb, resources):
-        chapter_run = _chapter_run(self, resources)
+        chapter_run = self._chapter_run(resources)
         submission = submission_of(
             nb, resources["nbgrader"]["student"], chapter_run.chapter.name
         )
@@ -40,11 +44,16 @@ class Transplant(NbGraderPreprocessor):
         return planted.annotated(), resources
 
 
-class Judge(NbGraderPreprocessor):
+class Judge(_Grading):
     """Autograding: the cells run in a process of their own and are judged here."""
 
+    sandbox = Bool(
+        True, help="Whether student code runs behind walls; see SECURITY.md."
+    ).tag(config=True)
+
     def preprocess(self, nb, resources):
-        chapter_run = _chapter_run(self, resources)
+        chapter_run = self._chapter_run(resources)
+        chapter_run.walls = walls_for(self.sandbox)
         graded = grade_notebook(chapter_run, nb)
         names = resources["nbgrader"]
         record = Record(
@@ -53,6 +62,7 @@ class Judge(NbGraderPreprocessor):
             "",  # plain nbgrader decides by itself what to grade again
             chapter_run.seed,
             graded.verdicts,
+            sandboxed=chapter_run.walls.sandboxed,
         )
         folder = self.parent.parent.writer.build_directory
         records.write(Path(folder), record)

@@ -66,8 +66,10 @@ def describe(error):
         message = str(error)
     except Exception:
         message = ""
+    # NumPy and torch have exceptions of their own for this
+    no_memory = isinstance(error, MemoryError) or "can't allocate memory" in message
     return Raised(
-        kind=type(error).__name__[:80],
+        kind="MemoryError" if no_memory else type(error).__name__[:80],
         message=message[:2000],
         is_value_error=isinstance(error, ValueError),
         is_missing=isinstance(error, NotImplementedError),

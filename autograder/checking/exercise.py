@@ -2,12 +2,14 @@
 
 import ast
 import inspect
+import math
 import re
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 KINDS = ("float", "int", "bool")
+COSTS = ("", "memory", "time")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -43,21 +45,27 @@ class Case:
     """One call of the probe: named inputs, in the order of its parameters.
 
     note: what is special about it, in words a student may read ("a masked row").
-    edge: True exempts it from the rule that sizes are pairwise distinct.
+    edge: True exempts it from the rule that sizes are pairwise distinct. large: True
+    keeps it out of the public cases, which ship with the notebook.
     """
 
     inputs: dict
     note: str = ""
     edge: bool = False
+    large: bool = False
 
 
 @dataclass(frozen=True)
 class Variant:
-    """An implementation beside the reference: a misconception or an alternative."""
+    """An implementation beside the reference: a misconception or an alternative.
+
+    cost: "memory" or "time" where its answers are right and only that is wrong.
+    """
 
     name: str
     source: str
     sentence: str = ""
+    cost: str = ""
 
 
 @dataclass
@@ -69,8 +77,10 @@ class Exercise:
     first. source: slide, paper, arXiv id. returns: one `Result` or a list of them.
     inputs: axes by input name ({"Q": "nq, dk"}), used to prove that sizes differ.
     rtol64 and rtol32 are both relative and absolute tolerances. seconds: the wall
-    clock that one grading of this exercise may take. simple: a single number or a
-    trivial mask, where 2 misconceptions and 1 alternative are enough.
+    clock that one grading of this exercise may take. memory: the MiB that it may map
+    beyond what is mapped before the first call; None where that is not asked. simple:
+    a single number or a trivial mask, where 2 misconceptions and 1 alternative are
+    enough.
     """
 
     name: str
@@ -84,6 +94,7 @@ class Exercise:
     rtol64: float = 1e-6
     rtol32: float = 1e-3
     seconds: float = 20.0
+    memory: int | None = None
     simple: bool = False
 
     def __post_init__(self):
@@ -95,6 +106,8 @@ class Exercise:
         if len(self.hints) != 2:
             raise ValueError(f"exercise {self.name}: give two hints, the second fuller")
         self.case_maker: Callable | None = None
+        self.size_maker: Callable | None = None
+        self.most_growth = math.inf
         self.misconceptions: list[Variant] = []
         self.alternatives: list[Variant] = []
         self.judge_function: Callable | None = None
@@ -109,11 +122,31 @@ class Exercise:
         self.case_maker = maker
         return maker
 
-    def misconception(self, sentence: str):
-        """Decorator: a wrong implementation and the sentence its author reads."""
+    def growth(self, at_most: float):
+        """Decorator: ``maker(rng)`` gives a small `Case` and a large one.
+
+        The large one may take `at_most` times the processor time of the small one.
+        Leave a wide margin on both sides: for sizes of 1 to 8, linear work gives 8,
+        quadratic 64, and 20 tells them apart. Each call should take 20 ms or more.
+        """
+
+        def register(maker):
+            self.size_maker, self.most_growth = maker, at_most
+            return maker
+
+        return register
+
+    def misconception(self, sentence: str, cost: str = ""):
+        """Decorator: a wrong implementation and the sentence its author reads.
+
+        cost: "memory" or "time" where it answers right, but at too high a cost; it is
+        then never run outside of the sandbox.
+        """
+        if cost not in COSTS:
+            raise ValueError(f"exercise {self.name}: cost must be one of {COSTS}")
 
         def register(implementation):
-            self.misconceptions.append(_variant(implementation, sentence))
+            self.misconceptions.append(_variant(implementation, sentence, cost))
             return implementation
 
         return register
@@ -140,9 +173,9 @@ class Exercise:
         return list(self.case_maker(rng))
 
 
-def _variant(implementation, sentence=""):
+def _variant(implementation, sentence="", cost=""):
     source = definition_source(implementation)
-    return Variant(implementation.__name__, source, sentence)
+    return Variant(implementation.__name__, source, sentence, cost)
 
 
 def definition_source(implementation):

@@ -104,6 +104,8 @@ def _find_raised(expected, got, note):
         return Finding(
             "raise", f"{words} {does} instead.", "", f"{words} {blind} instead."
         )
+    if got.raised and got.raised.kind == "MemoryError":
+        return Finding("limit", "Your code asked for more memory than it may have.")
     if got.raised:
         where = f", line {got.raised.line}" if got.raised.line else ""
         blind = f"Your code raised {_known(got.raised.kind, 'an exception')}{where}"

@@ -97,7 +97,7 @@ def decide(name, points, rules: Rules, cases, sentences, answers) -> Verdict:
 def _outcome(finding, index):
     if finding.stage == "missing" and index == 0:
         return NOT_ATTEMPTED
-    return ERROR if finding.stage == "error" else WRONG
+    return {"error": ERROR, "limit": LIMIT}.get(finding.stage, WRONG)
 
 
 def _is_wrong_alike(rules, case, answer, name):

@@ -1,5 +1,6 @@
 """One chapter: its exercises, its source notebook, what its reference answers."""
 
+import dataclasses
 import hashlib
 import importlib.util
 import linecache
@@ -15,11 +16,19 @@ from autograder.checking.calling import Answer, call, remember_source
 from autograder.checking.check import recording
 from autograder.checking.exercise import Case, Exercise, Variant
 from autograder.checking.judge import Rules
-from autograder.checking.verdict import JudgedCase, decide
+from autograder.checking.verdict import (
+    LIMIT,
+    PASSED,
+    WRONG,
+    JudgedCase,
+    Verdict,
+    decide,
+)
 from autograder.course.source import grade_id, is_demo, read_source
 from autograder.problems import Problem
 
 PUBLIC_SEED = 2021
+TOO_SLOW = "The answers are right, but their time grows too fast with their size."
 
 
 @dataclass(frozen=True)
@@ -68,8 +77,14 @@ class Chapter:
         return Rules.of(self.exercises[name])
 
     def sentences(self, name) -> dict[str, str]:
-        """The sentence of each misconception of one exercise, by its name."""
-        return {v.name: v.sentence for v in self.exercises[name].misconceptions}
+        """The sentence of each misconception that answers tell, by its name."""
+        wrong = self.exercises[name].misconceptions
+        return {v.name: v.sentence for v in wrong if not v.cost}
+
+    def cost_sentence(self, name, cost) -> str:
+        """The sentence for answers that cost too much "memory" or "time", else ""."""
+        wrong = self.exercises[name].misconceptions
+        return next((v.sentence for v in wrong if v.cost == cost), "")
 
     def draw(self, name, seed) -> list[Case]:
         """The cases of one exercise, without answers; other exercises do not matter."""
@@ -78,21 +93,43 @@ class Chapter:
 
     def cases(self, name, seed) -> list[JudgedCase]:
         """The cases of one exercise, drawn from `seed`, with all expected answers."""
-        exercise = self.exercises[name]
-        reference = self.reference.probe(name)
-        wrong = {v.name: self.reference.probe(name, v) for v in exercise.misconceptions}
-        return [_judged(c, reference, wrong) for c in self.draw(name, seed)]
+        return self._answered(name, self.draw(name, seed))
 
-    def decide(self, name, cases, answers):
-        """The verdict on one exercise's answers to `cases`."""
-        return decide(
-            name,
-            self.exercises[name].points,
-            self.rules(name),
-            cases,
-            self.sentences(name),
-            answers,
-        )
+    def public_cases(self, name) -> list[JudgedCase]:
+        """The cases that ship with the notebook."""
+        drawn = self.draw(name, PUBLIC_SEED)
+        return self._answered(name, [case for case in drawn if not case.large])
+
+    def _answered(self, name, drawn):
+        probe = self.reference.probe
+        wrong = [v for v in self.exercises[name].misconceptions if not v.cost]
+        probes = {variant.name: probe(name, variant) for variant in wrong}
+        return [_judged(case, probe(name), probes) for case in drawn]
+
+    def sizes(self, name, seed) -> tuple[dict, dict] | None:
+        """The inputs of a small and a large call, None where time is not compared."""
+        exercise = self.exercises[name]
+        if exercise.size_maker is None:
+            return None
+        rng = np.random.default_rng([seed, *name.encode()])
+        small, large = exercise.size_maker(rng)
+        return small.inputs, large.inputs
+
+    def decide(self, name, cases, answers, growth=None) -> Verdict:
+        """The verdict on one exercise's answers to `cases`.
+
+        growth: how many times as long the larger of two sizes took, if measured.
+        """
+        exercise, sentences = self.exercises[name], self.sentences(name)
+        rules = self.rules(name)
+        verdict = decide(name, exercise.points, rules, cases, sentences, answers)
+        if verdict.outcome == LIMIT:
+            sentence = self.cost_sentence(name, "memory")
+            return dataclasses.replace(verdict, sentence=sentence)
+        if verdict.outcome == PASSED and (growth or 0) > exercise.most_growth:
+            sentence = self.cost_sentence(name, "time")
+            return Verdict(name, WRONG, exercise.points, TOO_SLOW, sentence)
+        return verdict
 
 
 class Reference:

@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 
 from autograder.checking import public
 from autograder.checking.public import PublicExercise
-from autograder.course.chapter import PUBLIC_SEED, Chapter
+from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
 from autograder.problems import Problem
 from autograder.version import grader_version
@@ -54,7 +54,7 @@ def public_exercises(chapter: Chapter) -> list[PublicExercise]:
             exercise.points,
             chapter.rules(name),
             chapter.sentences(name),
-            chapter.cases(name, PUBLIC_SEED),
+            chapter.public_cases(name),
         )
         for name, exercise in chapter.exercises.items()
     ]

@@ -68,7 +68,7 @@ def grade_class(
                 if not _is_text(student):
                     yield Entry(clean(student), chapter.name, problem=NO_NAME)
                     continue
-                entry = _ready(course, gradebook, student, chapter, force)
+                entry = _ready(run, gradebook, student, chapter, force)
                 if isinstance(entry, Entry):
                     yield entry
                 else:
@@ -117,8 +117,9 @@ def _draw(run, chapter):
     _ = chapter_run.pristine, chapter_run.hidden, chapter_run.public
 
 
-def _ready(course, gradebook, student, chapter, force) -> Submission | Entry:
+def _ready(run, gradebook, student, chapter, force) -> Submission | Entry:
     """The submission to grade, or the entry where nothing is left to do."""
+    course = run.course
     try:
         submission = find_submission(course.submitted, student, chapter.name)
     except Unreadable as problem:
@@ -134,6 +135,7 @@ def _ready(course, gradebook, student, chapter, force) -> Submission | Entry:
     key = key_of(submission.digest, chapter.version)
     written = course.feedback / student / chapter.name / f"{chapter.name}.html"
     is_done = done is not None and done.key == key and written.exists()
+    is_done = is_done and (done.sandboxed or not run.walls.sandboxed)
     if is_done and not force and gradebook.has(done):
         return Entry(student, chapter.name, done)
     return submission
@@ -162,6 +164,7 @@ def _grade(run, chapter, submission) -> tuple[Record, object]:
         run.seed,
         verdicts,
         planted.notes,
+        sandboxed=run.walls.sandboxed,
     )
     return record, notebook
 

@@ -10,6 +10,7 @@ from autograder.grading.report import write_report
 from autograder.grading.run import GradingRun
 from autograder.grading.texts import clean
 from autograder.problems import Problem
+from autograder.sandbox.machine import walls_for
 from autograder.terminal import console, progress
 
 
@@ -17,9 +18,9 @@ def grade_command(course: Course, options) -> int:
     """Grade as the options say, print the table, write the report."""
     chapters = course.choose(options.chapters)
     students = _students(course, options.student)
-    run = (
-        GradingRun(course) if options.seed is None else GradingRun(course, options.seed)
-    )
+    run = GradingRun(course, walls=walls_for(options.sandbox))
+    if options.seed is not None:
+        run.seed = options.seed
     entries = []
     with progress() as bar:
         task = bar.add_task("grading", total=len(chapters) * len(students))
@@ -29,6 +30,8 @@ def grade_command(course: Course, options) -> int:
             entries.append(entry)
             bar.update(task, advance=1, description=clean(entry.student, 30))
     report = write_report(course, chapters)
+    if not options.sandbox:
+        console().print("graded without a sandbox", style="bold red")
     _print_summary(run, chapters, entries)
     console().print(f"feedback: {course.feedback}\nreport:   {report}")
     failed = [e for e in entries if e.record and not e.record.is_complete]

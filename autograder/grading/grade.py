@@ -31,20 +31,18 @@ class Graded:
     verdicts: list[Verdict]
 
 
-def grade_notebook(run: ChapterRun, notebook) -> Graded:
-    """Grade a transplanted notebook; raises Infrastructure when that is impossible."""
+def grade_notebook(run: ChapterRun, notebook, files=None) -> Graded:
+    """Grade a transplanted notebook.
+
+    files: the data that was handed in with it, by name. Raises Infrastructure when
+    student code cannot be run.
+    """
     chapter = run.chapter
     cells = list(code_cells(notebook))
-    hidden, public = run.hidden, run.public
-    inputs = {
-        name: [case.inputs for case in (*hidden[name], *public[name])]
-        for name in chapter.exercises
-    }
-    seconds = {name: e.seconds for name, e in chapter.exercises.items()}
-    result = run_notebook(cells, inputs, seconds)
+    result = run_notebook(cells, run.calls, run.walls, files)
     if _says_something_late(cells, result):
         # a later cell can print what a call has seen: take what cells say without calls
-        result.cells = run_notebook(cells, {}, {}).cells
+        result.cells = run_notebook(cells, {}, run.walls, files).cells
     stubs = {cell.id: cell.source for cell in run.pristine.cells}
     verdicts = []
     for name in chapter.exercises:
@@ -89,7 +87,7 @@ def _verdict(run, name, result) -> Verdict:
     count = len(hidden)
     if len(called.answers) < count:
         return _gone(name, points, called, run)
-    verdict = chapter.decide(name, hidden, called.answers[:count])
+    verdict = chapter.decide(name, hidden, called.answers[:count], called.growth)
     if verdict.outcome == PASSED:
         return verdict
     shown = _on_public(chapter, name, public, called.answers[count:])
@@ -116,7 +114,10 @@ def _gone(name, points, called, run):
         "limit": (LIMIT, "Your code went over a limit of memory, time or files."),
         "died": (ERROR, "Your code ended the process it ran in."),
     }[called.gone]
-    return Verdict(name, outcome, points, message)
+    sentence = ""
+    if outcome == LIMIT and run.chapter.exercises[name].memory is not None:
+        sentence = run.chapter.cost_sentence(name, "memory")
+    return Verdict(name, outcome, points, message, sentence)
 
 
 def _not_called(name, points, result):

@@ -16,6 +16,7 @@ class Record:
     """What a grading of one submission gave, and what it depended on.
 
     key: of submission, chapter and grader; grading again is needed when it changes.
+    sandboxed: False where student code ran without walls.
     """
 
     student: str
@@ -25,6 +26,7 @@ class Record:
     verdicts: list[Verdict]
     notes: list[str] = field(default_factory=list)
     grader: str = field(default_factory=grader_version)
+    sandboxed: bool = True
 
     @property
     def score(self) -> float:
@@ -58,7 +60,7 @@ def read(folder: Path) -> Record | None:
             Verdict(**{k: v for k, v in verdict.items() if k != "score"})
             for verdict in data["verdicts"]
         ]
-        fields = ("student", "chapter", "key", "seed", "notes", "grader")
+        fields = ("student", "chapter", "key", "seed", "notes", "grader", "sandboxed")
         return Record(verdicts=verdicts, **{name: data[name] for name in fields})
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None

@@ -4,9 +4,12 @@ import secrets
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from autograder.course.chapter import PUBLIC_SEED, Chapter
+from autograder.checking.exercise import Exercise
+from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
 from autograder.course.release import stub_notebook
+from autograder.sandbox.notebook_run import Calls
+from autograder.sandbox.walls import Bubblewrap, Walls
 
 
 @dataclass
@@ -14,11 +17,13 @@ class GradingRun:
     """What all submissions of a run share.
 
     seed: hidden cases are drawn from it, the same for all students; it is recorded
-    with every result and never leaves the trusted side.
+    with every result and never leaves the trusted side. walls: what stands around each
+    process that runs student code.
     """
 
     course: Course
     seed: int = field(default_factory=lambda: secrets.randbits(32))
+    walls: Walls = field(default_factory=Bubblewrap)
 
     def __post_init__(self):
         self._by_chapter = {}
@@ -26,7 +31,9 @@ class GradingRun:
     def of(self, chapter: Chapter) -> "ChapterRun":
         """The run of one chapter, its cases drawn once."""
         if chapter.name not in self._by_chapter:
-            self._by_chapter[chapter.name] = ChapterRun(self.course, chapter, self.seed)
+            self._by_chapter[chapter.name] = ChapterRun(
+                self.course, chapter, self.seed, self.walls
+            )
         return self._by_chapter[chapter.name]
 
 
@@ -37,6 +44,7 @@ class ChapterRun:
     course: Course
     chapter: Chapter
     seed: int
+    walls: Walls
 
     @cached_property
     def pristine(self):
@@ -51,4 +59,24 @@ class ChapterRun:
     @cached_property
     def public(self):
         """The public cases by exercise: shown in full when an answer fails them."""
-        return {n: self.chapter.cases(n, PUBLIC_SEED) for n in self.chapter.exercises}
+        return {n: self.chapter.public_cases(n) for n in self.chapter.exercises}
+
+    @cached_property
+    def calls(self):
+        """What is asked of each exercise's probe: hidden cases, then public ones."""
+        return {name: self._calls(name) for name in self.chapter.exercises}
+
+    def _calls(self, name):
+        cases = (*self.hidden[name], *self.public[name])
+        sizes = self.chapter.sizes(name, self.seed)
+        return calls_of(self.chapter.exercises[name], cases, sizes)
+
+
+def calls_of(exercise: Exercise, cases, sizes=None, times: int = 1) -> Calls:
+    """What is asked of a probe; `times` gradings at once have that much more time."""
+    return Calls(
+        [case.inputs for case in cases],
+        exercise.seconds * times,
+        None if exercise.memory is None else exercise.memory * 2**20,
+        sizes,
+    )

@@ -13,8 +13,14 @@ import numpy as np
 
 from autograder.checking.calling import call, describe, remember_source
 from autograder.checking.check import recording
-from autograder.checking.values import FRAME, frame_size, from_bytes, to_bytes
-from autograder.sandbox.notebook_names import compile_cell, notebook_names
+from autograder.checking.values import (
+    FRAME,
+    BadMessage,
+    frame_size,
+    from_bytes,
+    to_bytes,
+)
+from autograder.sandbox.notebook_names import notebook_names, run_code
 
 MAX_PRINTED = 20_000
 MAX_FIGURES = 4
@@ -24,6 +30,9 @@ MAX_FIGURE_BYTES = 500_000
 def main():
     """Serve requests from the file descriptors named on the command line."""
     requests, replies = (int(number) for number in sys.argv[1:3])
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # no one reads what is said from here on
+        os.dup2(nowhere, stream)
     with os.fdopen(requests, "rb") as source, os.fdopen(replies, "wb") as target:
         serve(source, target)
 
@@ -53,9 +62,9 @@ def _run_cell(source, name, namespace):
     filename = f"<cell {name}>"
     remember_source(filename, source)
     raised = None
-    with redirect_stdout(printed), redirect_stderr(io.StringIO()):
+    with redirect_stdout(printed), redirect_stderr(CappedText(0)):
         try:
-            exec(compile_cell(source, filename), namespace)
+            run_code(source, filename, namespace)
         except (Exception, SystemExit) as error:
             raised = vars(describe(error))
         figures = _figures()
@@ -107,7 +116,13 @@ class CappedText(io.StringIO):
 
 
 def _send(target, message):
-    target.write(to_bytes(message))
+    """Send a message, or that it is too large to be one."""
+    data = to_bytes(message)
+    try:
+        frame_size(data[: FRAME.size])
+    except BadMessage:
+        data = to_bytes({"token": message.get("token"), "too_large": True})
+    target.write(data)
     target.flush()
 
 

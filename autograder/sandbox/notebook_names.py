@@ -4,6 +4,9 @@ Students leave ``%matplotlib inline`` or ``!pip install`` behind. Such lines mus
 nothing: magics that run code run it, all others do nothing.
 """
 
+import ast
+import inspect
+
 CELL_MAGICS_THAT_RUN = ("time", "timeit", "capture", "prun")
 
 
@@ -15,11 +18,11 @@ class QuietShell:
 
     def run_line_magic(self, name, line, *_, **__):
         if name in ("time", "prun") and line.strip():
-            exec(line, self._namespace)
+            run_code(line, "<line>", self._namespace)
 
     def run_cell_magic(self, name, line, cell):
         if name in CELL_MAGICS_THAT_RUN:
-            exec(compile_cell(cell, "<cell>"), self._namespace)
+            run_code(cell, "<cell>", self._namespace)
 
     def system(self, command):
         """Do nothing: no command runs when grading."""
@@ -37,15 +40,31 @@ def notebook_names() -> dict:
     return namespace
 
 
+def run_code(source, filename, namespace):
+    """Run a cell's source; a cell that awaits has an event loop of its own."""
+    code = compile_cell(source, filename)
+    if code.co_flags & inspect.CO_COROUTINE:
+        import asyncio  # few cells need it
+
+        asyncio.run(eval(code, namespace))
+    else:
+        exec(code, namespace)
+
+
 def compile_cell(source, filename):
     """Compile a cell; IPython's syntax is translated only when Python refuses it."""
     try:
-        return compile(source, filename, "exec")
+        return _compile(source, filename)
     except SyntaxError:
         translated = _translate(source)
         if translated.strip() == source.strip():
             raise
-    return compile(translated, filename, "exec")
+    return _compile(translated, filename)
+
+
+def _compile(source, filename):
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    return compile(source, filename, "exec", flags, dont_inherit=True)
 
 
 def _translate(source):

@@ -1,7 +1,8 @@
 """Running a whole notebook: every cell in order, every exercise's cases.
 
 A cell or a call that ends its process costs only itself: a fresh process replays the
-cells before it, without those that killed their process, and goes on.
+cells before it, without those that killed their process, and goes on. What something
+else has killed is tried once more.
 """
 
 import time
@@ -12,6 +13,8 @@ from autograder.sandbox.session import CellRun, Gone, Session
 
 CELL_SECONDS = 60.0
 MAX_DEATHS = 12
+ROUNDS = 3
+KILLED, LIMIT = "killed", "limit"
 
 
 @dataclass(frozen=True)
@@ -23,16 +26,34 @@ class Cell:
     exercise: str = ""
 
 
+@dataclass(frozen=True)
+class Calls:
+    """What to ask of one exercise's probe.
+
+    inputs: named inputs, one dict a call. seconds: for all of them together. memory:
+    the bytes that may be mapped beyond what is mapped before the first call; the calls
+    have a process of their own then. sizes: the inputs of a small and of a large call,
+    whose times are compared.
+    """
+
+    inputs: list[dict]
+    seconds: float
+    memory: int | None = None
+    sizes: tuple[dict, dict] | None = None
+
+
 @dataclass
 class Called:
     """What came of an exercise's calls: answers, or why there are none.
 
     gone: "", "timeout", "limit" or "died". answers is shorter than the cases then.
+    growth: how many times as long the large call took as the small one.
     """
 
     answers: list[Answer] = field(default_factory=list)
     gone: str = ""
     no_probe: bool = False
+    growth: float | None = None
 
 
 @dataclass
@@ -44,21 +65,22 @@ class NotebookRun:
     called: dict[str, Called] = field(default_factory=dict)
 
 
-def run_notebook(cells, inputs, seconds, cell_seconds=CELL_SECONDS) -> NotebookRun:
+def run_notebook(cells, calls, walls=None, files=None) -> NotebookRun:
     """Run `cells` in order in processes of their own.
 
-    inputs: {exercise: list of named inputs}. seconds: {exercise: budget of all its
-    calls}. Raises Infrastructure when no process can be had.
+    calls: a `Calls` by exercise. walls: what stands around each process (default:
+    `Bubblewrap`). files: data for its home, by name. Raises Infrastructure when no
+    process can be had.
     """
-    return _Runner(cells, inputs, seconds, cell_seconds).run()
+    return _Runner(cells, calls, walls, files).run()
 
 
 class _Runner:
-    def __init__(self, cells, inputs, seconds, cell_seconds):
+    def __init__(self, cells, calls, walls, files):
         self._cells = cells
-        self._inputs = inputs
-        self._seconds = seconds
-        self._cell_seconds = cell_seconds
+        self._calls = calls
+        self._walls = walls
+        self._files = files
         self._session = None
         self._deaths = 0
         self._result = NotebookRun()
@@ -67,65 +89,121 @@ class _Runner:
         try:
             for index, cell in enumerate(self._cells):
                 self._run_cell(index, cell)
-                if cell.exercise in self._inputs:
+                if cell.exercise in self._calls:
                     self._call(index, cell)
         finally:
             self._end_session()
         return self._result
 
     def _run_cell(self, index, cell):
-        try:
+        def attempt():
             session = self._session_before(index)
-            run = session.run_cell(cell.name, cell.source, self._cell_seconds)
+            run = session.run_cell(cell.name, cell.source, CELL_SECONDS)
             self._result.cells[cell.name] = run
-        except Gone as gone:
-            self._bury(cell.name, gone)
+
+        if reason := self._twice_if_killed(attempt):
+            self._result.gone[cell.name] = reason
 
     def _call(self, index, cell):
-        called = self._result.called[cell.exercise] = Called()
         if cell.name in self._result.gone:
-            called.gone = self._result.gone[cell.name]
+            called = Called(gone=self._result.gone[cell.name])
+            self._result.called[cell.exercise] = called
             return
-        deadline = time.monotonic() + self._seconds[cell.exercise]
-        try:
-            session = self._session_before(index + 1)
-            for inputs in self._inputs[cell.exercise]:
-                left = max(0.0, deadline - time.monotonic())
-                answer = session.call(cell.exercise, inputs, left)
-                if answer is None:
-                    called.no_probe = True
-                    return
-                called.answers.append(answer)
-        except Gone as gone:
-            called.gone = gone.reason
-            self._end_session()
-            self._deaths += 1
+        calls = self._calls[cell.exercise]
 
-    def _session_before(self, index):
+        def attempt():
+            called = self._result.called[cell.exercise] = Called()
+            session = self._session_for(calls, index + 1)
+            _answer(session, cell.exercise, calls, called)
+
+        if reason := self._twice_if_killed(attempt):
+            self._result.called[cell.exercise].gone = reason
+        if calls.memory is not None:  # the next cells have the usual memory again
+            self._end_session()
+
+    def _twice_if_killed(self, attempt):
+        """Why an attempt ended its process, "" if it did not.
+
+        A kill from outside is no one's fault the first time; it is the machine's way
+        to say that memory is short the second time.
+        """
+        for last in (False, True):
+            try:
+                attempt()
+                return ""
+            except Gone as gone:
+                self._bury()
+                if gone.reason != KILLED:
+                    return gone.reason
+                if last:
+                    return LIMIT
+
+    def _bury(self):
+        self._end_session()
+        self._deaths += 1
+
+    def _session_for(self, calls, index):
+        """The running session, or one of limited memory where `calls` asks for it."""
+        session = self._session_before(index)
+        if calls.memory is None:
+            return session
+        space = session.mapped() + calls.memory
+        self._end_session()
+        return self._session_before(index, space)
+
+    def _session_before(self, index, space=None):
         """The running session, or a new one that has replayed the cells before."""
         while self._session is None:
             if self._deaths >= MAX_DEATHS:
-                raise Gone("limit")
-            self._session = Session()
+                raise Gone(LIMIT)
+            self._session = Session(self._walls, self._files, space)
             self._replay(index)
         return self._session
 
     def _replay(self, index):
+        """Run the cells before again; one that dies this time is left out from then."""
         for cell in self._cells[:index]:
             if cell.name in self._result.gone:
                 continue
             try:
-                self._session.run_cell(cell.name, cell.source, self._cell_seconds)
+                self._session.run_cell(cell.name, cell.source, CELL_SECONDS)
             except Gone as gone:
-                self._bury(cell.name, gone)
+                self._bury()
+                if gone.reason != KILLED:
+                    self._result.gone[cell.name] = gone.reason
                 return
-
-    def _bury(self, name, gone):
-        self._result.gone[name] = gone.reason
-        self._end_session()
-        self._deaths += 1
 
     def _end_session(self):
         if self._session is not None:
             self._session.close()
             self._session = None
+
+
+def _answer(session, exercise, calls, called):
+    """Ask for all answers within the time, then compare the times of two sizes."""
+    deadline = time.monotonic() + calls.seconds
+
+    def ask(inputs):
+        left = max(0.0, deadline - time.monotonic())
+        return session.call(exercise, inputs, left)
+
+    for inputs in calls.inputs:
+        answer = ask(inputs)
+        if answer is None:
+            called.no_probe = True
+            return
+        called.answers.append(answer)
+    if calls.sizes is not None:
+        small, large = _least_seconds(session, ask, calls.sizes)
+        called.growth = large / max(small, 1e-9)
+
+
+def _least_seconds(session, ask, sizes):
+    """The least processor time of each size, measured in turns."""
+    taken = [[], []]
+    for _ in range(ROUNDS):
+        for times, inputs in zip(taken, sizes, strict=True):
+            before = session.cpu_seconds()
+            ask(inputs)
+            times.append(session.cpu_seconds() - before)
+    return [min(times) for times in taken]

@@ -1,13 +1,9 @@
 """The trusted end of one process that runs student code."""
 
-import contextlib
 import os
 import secrets
 import select
-import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -22,15 +18,19 @@ from autograder.checking.values import (
     to_bytes,
 )
 from autograder.problems import Infrastructure
+from autograder.sandbox import limits
+from autograder.sandbox.walls import START_SECONDS, Bubblewrap
 
-START_SECONDS = 60.0
-COMMAND = (sys.executable, "-I", "-m", "autograder.sandbox.child")
-# what a process killed for a limit dies of
-LIMIT_SIGNALS = (signal.SIGKILL, signal.SIGXCPU, signal.SIGXFSZ)
+ARGUMENTS = ("-I", "-m", "autograder.sandbox.child")
+# what the kernel ends a process with that goes over a limit
+LIMIT_SIGNALS = (signal.SIGXCPU, signal.SIGXFSZ)
 
 
 class Gone(Exception):
-    """The process is gone; `reason` is "timeout", "limit" or "died"."""
+    """The process is gone, and why.
+
+    reason: "timeout", "limit", "died", or "killed", by something that was not us.
+    """
 
     def __init__(self, reason):
         super().__init__(reason)
@@ -47,35 +47,40 @@ class CellRun:
 
 
 class Session:
-    """One process for student code, with a temporary home that goes with it."""
+    """One process for student code, with a temporary home that goes with it.
 
-    def __init__(self):
-        self._home = tempfile.mkdtemp(prefix="submission-")
+    walls: what stands around it. files: data for its home, by name. space: the most
+    bytes of memory that it may map, if that is less than usual.
+    """
+
+    def __init__(self, walls=None, files=None, space=None):
+        self._walls = walls or Bubblewrap()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115, closed in close()
-        self._process = None
+        self._enclosed = None
         theirs_in, self._requests = os.pipe()
         self._replies, theirs_out = os.pipe()
         try:
-            self._process = self._start(theirs_in, theirs_out)
+            self._enclosed = self._start((theirs_in, theirs_out), files or {}, space)
         except OSError as error:
             self.close()
             raise Infrastructure(f"no process can be started: {error}") from None
+        except Infrastructure as problem:
+            said = self._last_words()
+            self.close()
+            raise Infrastructure(f"{problem}: {said}") from None
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
         self._require_ready()
+        try:
+            self._python = self._enclosed.python()
+        except Infrastructure:
+            self.close()
+            raise
 
-    def _start(self, requests, replies):
-        return subprocess.Popen(
-            [*COMMAND, str(requests), str(replies)],
-            pass_fds=(requests, replies),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._errors,
-            cwd=self._home,
-            env=_environment(self._home),
-            start_new_session=True,
-        )
+    def _start(self, pipes, files, space):
+        arguments = [*ARGUMENTS, *map(str, pipes)]
+        return self._walls.start(arguments, pipes, self._errors, files, space)
 
     def __enter__(self):
         return self
@@ -110,12 +115,22 @@ class Session:
 
     def close(self):
         """End the process and whatever it started, and remove its home."""
-        if self._process is not None:
-            _kill_group(self._process)
+        if self._enclosed is not None:
+            self._enclosed.end()
         for descriptor in (self._requests, self._replies):
             os.close(descriptor)
         self._errors.close()
-        shutil.rmtree(self._home, ignore_errors=True)
+
+    def mapped(self) -> int:
+        """The bytes that the process has mapped, seen from outside."""
+        return limits.mapped(self._python)
+
+    def cpu_seconds(self) -> float:
+        """The processor time that the process has taken, measured from outside."""
+        try:
+            return limits.cpu_seconds(self._python)
+        except OSError:
+            raise self._gone() from None
 
     # --- the wire ---------------------------------------------------------------
 
@@ -146,6 +161,8 @@ class Session:
         answered = reply.get("token") if isinstance(reply, dict) else None
         if not isinstance(answered, str) or answered != token:
             raise Gone("died")
+        if reply.get("too_large") is True:
+            raise Gone("limit")
         return reply
 
     def _write_all(self, data, deadline):
@@ -179,37 +196,22 @@ class Session:
         return bytes(data)
 
     def _wait(self, deadline, write=False):
-        left = deadline - time.monotonic()
+        """Wait for the process, and look meanwhile at the memory that it holds."""
         wanted = ([], [self._requests]) if write else ([self._replies], [])
-        if left <= 0 or not any(select.select(*wanted, [], left)):
-            raise Gone("timeout")
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Gone("timeout")
+            if any(select.select(*wanted, [], min(left, limits.WATCH_SECONDS))):
+                return
+            if limits.is_over(self._enclosed.init):
+                raise Gone("limit")
 
     def _gone(self):
-        try:
-            code = self._process.wait(5)
-        except subprocess.TimeoutExpired:
+        code = self._enclosed.exit_code(5)
+        if code is None or -code not in (*LIMIT_SIGNALS, signal.SIGKILL):
             return Gone("died")
-        return Gone("limit" if -code in LIMIT_SIGNALS else "died")
-
-
-def _environment(home):
-    """A process for student code inherits nothing; libraries use one thread."""
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return {
-        "HOME": home,
-        "TMPDIR": home,
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "MPLBACKEND": "Agg",
-        "PYTHONHASHSEED": "0",
-        **dict.fromkeys(threads, "1"),
-    }
-
-
-def _kill_group(process):
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        return Gone("limit" if -code in LIMIT_SIGNALS else "killed")
 
 
 def _raised(body):

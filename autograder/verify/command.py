@@ -8,6 +8,7 @@ from rich.table import Table
 
 from autograder.cli import EXIT_FAILED, EXIT_OK
 from autograder.course.layout import Course
+from autograder.sandbox.machine import walls_for
 from autograder.terminal import console, progress
 from autograder.verify.verification import count_subjects, verify_chapter
 
@@ -15,13 +16,16 @@ from autograder.verify.verification import count_subjects, verify_chapter
 def verify_command(course: Course, options) -> int:
     """Verify the chapters that the options name."""
     chapters = course.choose(options.chapters)
+    walls = walls_for(options.sandbox)
     reports = []
     with progress() as bar:
         task = bar.add_task("verifying", total=sum(map(count_subjects, chapters)))
         for chapter in chapters:
             bar.update(task, description=chapter.name)
             seeds = range(options.seeds)
-            for report in verify_chapter(course, chapter, seeds, options.workers):
+            for report in verify_chapter(
+                course, chapter, seeds, options.workers, walls
+            ):
                 if report is None:
                     bar.advance(task)
                 else:

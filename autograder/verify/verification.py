@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
-from autograder.checking.verdict import NOT_ATTEMPTED, PASSED, Verdict
+from autograder.checking.verdict import ERROR, LIMIT, NOT_ATTEMPTED, PASSED, Verdict
 from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
+from autograder.grading.run import calls_of
 from autograder.sandbox.notebook_run import Called, run_notebook
+from autograder.sandbox.walls import Walls
 from autograder.verify import sizes
 from autograder.verify.subjects import (
     ALTERNATIVE,
@@ -43,7 +45,11 @@ class ExerciseReport:
 
 
 def verify_chapter(
-    course: Course, chapter: Chapter, seeds, workers: int | None = None
+    course: Course,
+    chapter: Chapter,
+    seeds,
+    workers: int | None = None,
+    walls: Walls | None = None,
 ) -> Iterator[ExerciseReport | None]:
     """Grade every subject with every seed.
 
@@ -57,7 +63,7 @@ def verify_chapter(
     reports = {name: _inspected(chapter, name, seeds) for name in chapter.exercises}
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         waiting = {
-            pool.submit(_grade, chapter, subject, cases): subject
+            pool.submit(_grade, chapter, subject, cases, walls): subject
             for subject in subjects_of(course, chapter)
         }
         for future in as_completed(waiting):
@@ -88,6 +94,15 @@ def _inspected(chapter, name, seeds):
         report.complaints.append(f"fewer than {wrong} misconceptions")
     if report.alternatives < right:
         report.complaints.append(f"fewer than {right} alternatives")
+    measured = {
+        "memory": exercise.memory is not None,
+        "time": exercise.size_maker is not None,
+    }
+    for cost, is_measured in measured.items():
+        if is_measured != bool(chapter.cost_sentence(name, cost)):
+            report.complaints.append(
+                f"{cost} is measured if and only if a misconception has cost={cost!r}"
+            )
     found = [c for cases in drawn for c in sizes.complaints(exercise, cases)]
     report.complaints += [f"sizes: {text}" for text in dict.fromkeys(found)]
     return report
@@ -96,28 +111,36 @@ def _inspected(chapter, name, seeds):
 # --- what grading says ----------------------------------------------------------
 
 
-def _grade(chapter, subject: Subject, cases) -> dict[str, list[Verdict]]:
+def _grade(chapter, subject: Subject, cases, walls) -> dict[str, list[Verdict]]:
     """The verdicts on a subject: by exercise, one a seed."""
-    inputs, seconds = {}, {}
+    calls = {}
     for name in subject.exercises:
-        inputs[name] = [case.inputs for drawn in cases[name] for case in drawn]
-        seconds[name] = chapter.exercises[name].seconds * len(cases[name])
-    run = run_notebook(subject.cells, inputs, seconds)
+        asked = [case for drawn in cases[name] for case in drawn]
+        sizes = chapter.sizes(name, 0)
+        exercise = chapter.exercises[name]
+        calls[name] = calls_of(exercise, asked, sizes, times=len(cases[name]))
+    run = run_notebook(subject.cells, calls, walls)
     verdicts = {}
     for name in subject.exercises:
         called = run.called.get(name, Called(no_probe=True))
-        if len(called.answers) < len(inputs[name]):
-            raised = [r.raised for r in run.cells.values() if r.raised]
-            why = called.gone or (raised[0].message if raised else "no probe")
-            points = chapter.exercises[name].points
-            verdicts[name] = [Verdict(name, "error", points, f"did not run: {why}")]
+        if len(called.answers) < len(calls[name].inputs):
+            verdicts[name] = [_not_run(chapter, name, run, called)]
             continue
         answers = iter(called.answers)
         verdicts[name] = [
-            chapter.decide(name, drawn, [next(answers) for _ in drawn])
+            chapter.decide(name, drawn, [next(answers) for _ in drawn], called.growth)
             for drawn in cases[name]
         ]
     return verdicts
+
+
+def _not_run(chapter, name, run, called):
+    raised = [r.raised for r in run.cells.values() if r.raised]
+    why = called.gone or (raised[0].message if raised else "no probe")
+    outcome = LIMIT if called.gone == "limit" else ERROR
+    sentence = chapter.cost_sentence(name, "memory") if outcome == LIMIT else ""
+    points = chapter.exercises[name].points
+    return Verdict(name, outcome, points, f"did not run: {why}", sentence)
 
 
 def _note(report, subject, verdicts, chapter):
@@ -149,11 +172,13 @@ def _all_passed(report, what, verdicts):
 
 def _not_rejected(name, verdicts, chapter, exercise):
     """Why a misconception is not rejected with its own sentence, "" where it is."""
-    sentence = chapter.sentences(exercise)[name]
+    wrong = chapter.exercises[exercise].misconceptions
+    sentence = next(v.sentence for v in wrong if v.name == name)
     for verdict in verdicts:
         if verdict.outcome == PASSED:
             return f"the misconception {name} passes"
-        if verdict.misconception != name and sentence not in verdict.message:
+        told = (verdict.sentence, verdict.message)
+        if verdict.misconception != name and not any(sentence in t for t in told):
             said = verdict.misconception or verdict.message
             return f"the misconception {name} is told {said!r} instead of its sentence"
     return ""

@@ -1,16 +1,14 @@
 """Grading one notebook: outcomes apart, nobody blamed for another's, no forgery."""
 
-import functools
-
 import nbformat
 import pytest
 from engine_helpers import CHAPTER, RIGHT, graded_in, normalise, outcomes, verdicts
 from nbgrader.utils import determine_grade
 
 from autograder.checking.verdict import OUTCOMES, Verdict
-from autograder.grading import grade as grade_module
 from autograder.grading.grade import verdict_outputs
 from autograder.grading.run import GradingRun
+from autograder.sandbox import notebook_run
 
 
 def with_seconds(edited, seconds):
@@ -108,8 +106,7 @@ def test_an_endless_answer_is_a_timeout(edited):
 
 
 def test_an_endless_cell_is_a_timeout(grade_one, monkeypatch):
-    quick = functools.partial(grade_module.run_notebook, cell_seconds=0.8)
-    monkeypatch.setattr(grade_module, "run_notebook", quick)
+    monkeypatch.setattr(notebook_run, "CELL_SECONDS", 0.8)
     found = verdicts(grade_one(normalise=normalise(RIGHT) + "\nwhile True: pass"))
     assert found["normalise"].outcome == "timeout"
     assert found["normalise"].message == "Your cell did not end in time."

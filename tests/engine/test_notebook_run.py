@@ -1,9 +1,10 @@
 """A whole notebook: what ends its process costs only itself."""
 
+import psutil
 import pytest
 
 from autograder.sandbox import notebook_run
-from autograder.sandbox.notebook_run import Cell, run_notebook
+from autograder.sandbox.notebook_run import Calls, Cell, run_notebook
 from autograder.sandbox.session import Gone, Session
 
 CHECK = Cell("setup", "from autograder import check")
@@ -11,17 +12,22 @@ SLOW = "while True: pass"
 DYING = {
     "timeout": SLOW,
     "died": "import os; os._exit(0)",
-    "limit": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "limit": "import os, signal; os.kill(os.getpid(), signal.SIGXCPU)",
 }
 
 
-def run(*cells, seconds=20.0, cell_seconds=20.0, calls=2):
+def run(*cells, seconds=20.0, calls=2, **more):
     """Run cells given as (name, source); `test_f` holds the probe of exercise f."""
     known = [Cell(name, source, exercise_of(name)) for name, source in cells]
     exercises = [cell.exercise for cell in known if cell.exercise]
-    inputs = {name: [{"x": float(i)} for i in range(calls)] for name in exercises}
-    budgets = dict.fromkeys(exercises, seconds)
-    return run_notebook([CHECK, *known], inputs, budgets, cell_seconds)
+    asked = Calls([{"x": float(i)} for i in range(calls)], seconds, **more)
+    return run_notebook([CHECK, *known], dict.fromkeys(exercises, asked))
+
+
+@pytest.fixture
+def short_cells(monkeypatch):
+    """A cell has less than a second."""
+    monkeypatch.setattr(notebook_run, "CELL_SECONDS", 0.8)
 
 
 def exercise_of(name):
@@ -48,7 +54,9 @@ def started(monkeypatch):
     sessions = []
     start = Session.__init__
     monkeypatch.setattr(
-        Session, "__init__", lambda self: sessions.append(self) or start(self)
+        Session,
+        "__init__",
+        lambda self, *rest: sessions.append(self) or start(self, *rest),
     )
     return sessions
 
@@ -94,13 +102,10 @@ def test_a_cell_that_raises_costs_only_itself():
 
 
 @pytest.mark.parametrize("reason", DYING)
-def test_a_cell_that_ends_its_process_costs_only_itself(reason, started):
-    result = run(
-        define("f"),
-        ("bad", DYING[reason]),
-        checking("f"),
-        cell_seconds=0.8 if reason == "timeout" else 20,
-    )
+def test_a_cell_that_ends_its_process_costs_only_itself(reason, started, monkeypatch):
+    if reason == "timeout":
+        monkeypatch.setattr(notebook_run, "CELL_SECONDS", 0.8)
+    result = run(define("f"), ("bad", DYING[reason]), checking("f"))
     assert result.gone == {"bad": reason}
     assert values(result, "f") == [1, 2]
     assert len(started) == 2
@@ -132,9 +137,9 @@ def test_all_calls_of_an_exercise_share_its_seconds():
     assert 1 <= len(result.called["f"].answers) < 5
 
 
-def test_a_solution_cell_that_never_ends_leaves_its_exercise_unanswered():
+def test_a_solution_cell_that_never_ends_leaves_its_exercise_unanswered(short_cells):
     f = ("f", f"def f(x): return x\n{SLOW}")
-    result = run(f, checking("f"), define("g"), checking("g"), cell_seconds=0.8)
+    result = run(f, checking("f"), define("g"), checking("g"))
     assert result.gone == {"f": "timeout"}
     assert result.called["f"].no_probe
     assert values(result, "g") == [1, 2]
@@ -178,7 +183,15 @@ def test_after_too_many_deaths_nothing_more_is_run(started, monkeypatch):
 
 def test_no_process_is_left(started):
     run(define("f"), checking("f"), ("bad", "import os; os._exit(0)"))
-    assert started and all(s._process.poll() is not None for s in started)
+    assert started and not any(is_alive(s._enclosed.init) for s in started)
+
+
+def is_alive(pid):
+    """Whether a process runs; one that waits to be counted among the dead does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 # --- what notebooks are used to -------------------------------------------------

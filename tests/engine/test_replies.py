@@ -6,6 +6,7 @@ import pytest
 
 from autograder.problems import Infrastructure
 from autograder.sandbox import session as session_module
+from autograder.sandbox import walls
 from autograder.sandbox.session import Gone, Session
 
 # what a student's cell can reach of the process it runs in
@@ -112,8 +113,7 @@ def test_forged_printing_and_figures_are_checked(session):
     ],
 )
 def test_a_process_that_does_not_start_is_our_failure(monkeypatch, command, words):
-    python = session_module.COMMAND[0]
-    monkeypatch.setattr(session_module, "COMMAND", (python, "-S", "-c", command))
+    monkeypatch.setattr(session_module, "ARGUMENTS", ("-S", "-c", command))
     if words == "timeout":
         monkeypatch.setattr(session_module, "START_SECONDS", 0.4)
     with pytest.raises(Infrastructure, match=words):
@@ -124,6 +124,6 @@ def test_a_machine_without_room_is_our_failure(monkeypatch):
     def full(*_, **__):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(session_module.subprocess, "Popen", full)
+    monkeypatch.setattr(walls.subprocess, "Popen", full)
     with pytest.raises(Infrastructure):
         Session()

@@ -14,6 +14,7 @@ import pytest
 from autograder.checking.calling import same
 from autograder.checking.values import frame_size, from_bytes
 from autograder.sandbox.session import Gone, Session
+from autograder.sandbox.walls import NoWalls
 
 PROBE = "from autograder import check\ncheck('f', lambda *inputs: {})"
 SLOW = "while True: pass"
@@ -209,17 +210,27 @@ def test_files_beside_the_process_shadow_nothing(session):
     assert run(session, source).printed == "set()\n"
 
 
-def test_every_process_has_a_home_of_its_own_that_goes_with_it():
+def test_every_process_has_a_home_of_its_own():
     with Session() as one, Session() as two:
-        homes = [
-            Path(run(s, "import os; print(os.getcwd())").printed.strip())
-            for s in (one, two)
-        ]
         run(one, "open('left', 'w').write('x')")
-        assert (homes[0] / "left").exists()
-        assert not (homes[1] / "left").exists()
-    assert homes[0] != homes[1]
-    assert not homes[0].exists() and not homes[1].exists()
+        assert run(one, "import os; print(os.listdir())").printed == "['left']\n"
+        assert run(two, "import os; print(os.listdir())").printed == "[]\n"
+    with Session() as three:
+        assert run(three, "import os; print(os.listdir())").printed == "[]\n"
+
+
+def test_the_home_without_walls_goes_with_its_process():
+    with Session(NoWalls(), {"a.csv": b"1"}) as session:
+        source = "import os; print(os.getcwd()); print(os.listdir())"
+        home, files = run(session, source).printed.split()
+        assert files == "['a.csv']"
+        assert Path(home).is_dir()
+    assert not Path(home).exists()
+
+
+def test_data_files_are_there_to_be_read():
+    with Session(files={"points.csv": b"1,2"}) as session:
+        assert run(session, "print(open('points.csv').read())").printed == "1,2\n"
 
 
 def processes_with(argument):
@@ -276,7 +287,7 @@ def test_ignoring_signals_does_not_help():
         "    except BaseException: pass"
     )
     with Session() as session:
-        pid = session._process.pid
+        pid = session._enclosed.init
         with gone("timeout"):
             run(session, stubborn, seconds=0.4)
     with pytest.raises(ProcessLookupError):
@@ -291,7 +302,7 @@ def test_ignoring_signals_does_not_help():
         ("raise KeyboardInterrupt", "died"),
         ("raise BaseException", "died"),
         ("import os; os.abort()", "died"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "limit"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "limit"),
         ("import os; os.closerange(3, 100)", "died"),
     ],
@@ -302,6 +313,8 @@ def test_a_process_that_ends_is_told_apart(session, source, reason):
 
 
 def test_the_next_question_to_a_dead_process_is_answered(session):
-    with gone("limit"):
-        os.kill(session._process.pid, signal.SIGKILL)
+    with os.fdopen(os.pidfd_open(session._enclosed.init)) as init:
+        os.kill(session._enclosed.init, signal.SIGKILL)
+        select.select([init], [], [], 30)
+    with gone("killed"):
         run(session, "1")

@@ -1,0 +1,128 @@
+"""What bubblewrap is told: which namespaces, which files, which user.
+
+Inside there are the machine's libraries, the running Python with its packages, the part
+of this package that calls answers, and a home in memory. Nothing else of the disk.
+"""
+
+import itertools
+import os
+import sys
+from pathlib import Path
+
+import autograder
+from autograder.sandbox import limits
+
+HOME = "/home/student"
+# users that no package creates; systemd lends the same ones for a while
+FIRST_USER, USERS = 61184, 4336
+SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64")
+SETTINGS = ("ld.so.cache", "alternatives", "fonts", "localtime")
+
+_turn = itertools.count(os.getpid())
+
+
+def options(status: int, filter_file: int, files: dict[str, int]) -> bytes:
+    """All options, as bubblewrap reads them from a file.
+
+    status, filter_file and the values of `files` are descriptors: where it reports, the
+    program that filters system calls, the data for the home by name.
+    """
+    said = [
+        *("--json-status-fd", str(status), "--seccomp", str(filter_file)),
+        *_walls(),
+        *_data_files(files),
+        *("--remount-ro", "/", "--chdir", HOME),
+    ]
+    return "\0".join(said).encode()
+
+
+def command_prefix() -> list[str]:
+    """Where root grades, student code runs as a user of its own, one a process."""
+    if not _is_root():
+        return []
+    user = str(FIRST_USER + next(_turn) % USERS)
+    names = ("--reuid", user, "--regid", user, "--clear-groups")
+    return ["setpriv", *names, "--inh-caps=-all", "--bounding-set=-all"]
+
+
+def environment(home: str) -> dict[str, str]:
+    """A process for student code inherits nothing; libraries use one thread."""
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return {
+        "HOME": home,
+        "TMPDIR": home,
+        "USER": "student",
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "Agg",
+        "PYTHONHASHSEED": "0",
+        **dict.fromkeys(threads, "1"),
+    }
+
+
+def _walls():
+    yield from ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
+    yield from ("--unshare-cgroup-try", "--die-with-parent", "--new-session")
+    if _is_root():
+        yield from ("--cap-drop", "ALL")
+        for capability in ("SETUID", "SETGID", "SETPCAP"):
+            yield from ("--cap-add", f"CAP_{capability}")
+    else:
+        yield from ("--unshare-user", "--disable-userns", "--uid", "1000")
+        yield from ("--gid", "1000")
+    yield from ("--hostname", "notebook", "--clearenv")
+    for name, value in environment(HOME).items():
+        yield from ("--setenv", name, value)
+    yield from _system()
+    yield from _memory("/dev/shm", limits.SHARED_SIZE)
+    yield from _memory(HOME, limits.HOME_SIZE)
+    yield from ("--symlink", HOME.lstrip("/"), "/tmp")
+    yield from _python()
+
+
+def _system():
+    """The machine's libraries and programs, read-only; devices that hold nothing."""
+    yield from ("--ro-bind", "/usr", "/usr")
+    for name in SYSTEM:
+        path = Path("/", name)
+        if path.is_symlink():
+            yield from ("--symlink", os.readlink(path), str(path))
+        elif path.is_dir():
+            yield from ("--ro-bind", str(path), str(path))
+    yield from ("--perms", "0755", "--dir", "/etc")
+    for name in SETTINGS:
+        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+    yield from ("--proc", "/proc", "--dev", "/dev")
+
+
+def _memory(place, size):
+    """A folder in memory that any user may write to, and no more than `size` bytes."""
+    yield from ("--perms", "1777", "--size", str(size), "--tmpfs", place)
+
+
+def _python():
+    """The running Python with its packages, and what a notebook needs of us."""
+    prefixes = dict.fromkeys((sys.base_prefix, sys.prefix))
+    places = [
+        Path(prefix, part)
+        for prefix in prefixes
+        for part in ("bin", "lib", "lib64", "pyvenv.cfg")
+    ]
+    engine = Path(autograder.__file__).resolve().parent
+    places += [engine / part for part in ("__init__.py", "checking", "sandbox")]
+    places = [p for p in places if p.exists() and not p.is_relative_to("/usr")]
+    above = {folder for place in places for folder in place.parents[:-1]}
+    for folder in sorted(above):  # made first, so that any user may pass
+        yield from ("--perms", "0755", "--dir", str(folder))
+    for place in places:
+        yield from ("--ro-bind", str(place), str(place))
+
+
+def _data_files(files):
+    for name, file in files.items():
+        yield from ("--perms", "0444", "--ro-bind-data", str(file))
+        yield f"{HOME}/{name}"
+
+
+def _is_root():
+    return os.geteuid() == 0
