@@ -33,6 +33,7 @@ def main():
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # no one reads what is said from here on
         os.dup2(nowhere, stream)
+    os.close(nowhere)
     with os.fdopen(requests, "rb") as source, os.fdopen(replies, "wb") as target:
         serve(source, target)
 
