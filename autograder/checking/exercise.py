@@ -35,6 +35,11 @@ class Result:
         return axis_names(self.axes)
 
 
+def asks_reference(judge: Callable) -> bool:
+    """Whether a judge of an exercise's own takes the reference's answer as well."""
+    return len(inspect.signature(judge).parameters) > 2
+
+
 def axis_names(axes):
     """Split "nq, nk" into ("nq", "nk"); None stays None."""
     return None if axes is None else tuple(axes.replace(",", " ").split())
@@ -76,11 +81,12 @@ class Exercise:
     minutes for a student who knows Python. hints: two, the second says more than the
     first. source: slide, paper, arXiv id. returns: one `Result` or a list of them.
     inputs: axes by input name ({"Q": "nq, dk"}), used to prove that sizes differ.
-    rtol64 and rtol32 are both relative and absolute tolerances. seconds: the wall
-    clock that one grading of this exercise may take. memory: the MiB that it may map
-    beyond what is mapped before the first call; None where that is not asked. simple:
-    a single number or a trivial mask, where 2 misconceptions and 1 alternative are
-    enough.
+    rtol64 and rtol32 are both relative and absolute tolerances. seconds: the
+    processor time that one grading of this exercise may take. memory: the MiB that it
+    may map beyond what is mapped before the first call; None where that is not asked.
+    simple: a single number or a trivial mask, where 2 misconceptions and 1 alternative
+    are enough. seeds: the most seeds that `verify` draws cases from, where one call
+    trains a model; None for as many as it is asked for.
     """
 
     name: str
@@ -96,6 +102,7 @@ class Exercise:
     seconds: float = 20.0
     memory: int | None = None
     simple: bool = False
+    seeds: int | None = None
 
     def __post_init__(self):
         if not NAME.match(self.name):
@@ -111,6 +118,12 @@ class Exercise:
         self.misconceptions: list[Variant] = []
         self.alternatives: list[Variant] = []
         self.judge_function: Callable | None = None
+
+    @property
+    def judges_alone(self) -> bool:
+        """Whether its judge needs no answer of the reference's."""
+        judge = self.judge_function
+        return judge is not None and not asks_reference(judge)
 
     @property
     def results(self) -> list[Result]:
@@ -161,7 +174,10 @@ class Exercise:
 
         It replaces the comparison of values where many answers are right. It sees one
         case's inputs, the student's output and the reference's, and must be
-        self-contained (imports inside), since it ships with the public cases.
+        self-contained (imports inside), since it ships with the public cases. A judge
+        of two parameters, ``function(inputs, got)``, goes by behaviour alone: reference
+        and misconceptions are then never run for the cases, and the complaint itself
+        holds a misconception's sentence.
         """
         self.judge_function = function
         return function

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autograder.checking.calling import Answer
-from autograder.checking.exercise import Exercise, Result
+from autograder.checking.exercise import Exercise, Result, asks_reference
 from autograder.checking.values import Opaque
 
 COARSE = ("float16", "float32", "complex64")
@@ -136,8 +136,9 @@ def _find_value(rules, inputs, expected, got):
 
 
 def _find_by_judge(judge, inputs, expected, got):
+    answers = (got.value, expected.value) if asks_reference(judge) else (got.value,)
     try:
-        complaint = judge(inputs, got.value, expected.value)
+        complaint = judge(inputs, *answers)
     except Exception as error:  # the answer is not even of the form it expects
         return Finding("type", f"Your answer cannot be read ({type(error).__name__}).")
     return Finding("values", str(complaint)) if complaint else None

@@ -45,8 +45,9 @@ class Chapter:
     def version(self) -> str:
         """Changes whenever the chapter's exercises or checks change."""
         digest = hashlib.sha256()
-        for file in ("notebook.py", "checks.py"):
-            digest.update((self.folder / file).read_bytes())
+        checks = self.folder / "checks.py"
+        for path in (self.folder / "notebook.py", checks, *_from_book(checks)):
+            digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 
     @cached_property
@@ -78,8 +79,16 @@ class Chapter:
 
     def sentences(self, name) -> dict[str, str]:
         """The sentence of each misconception that answers tell, by its name."""
-        wrong = self.exercises[name].misconceptions
-        return {v.name: v.sentence for v in wrong if not v.cost}
+        return {v.name: v.sentence for v in self._comparable(name)}
+
+    def _comparable(self, name):
+        """The misconceptions that answers are compared with."""
+        exercise = self.exercises[name]
+        return [
+            v
+            for v in exercise.misconceptions
+            if not v.cost and not exercise.judges_alone
+        ]
 
     def cost_sentence(self, name, cost) -> str:
         """The sentence for answers that cost too much "memory" or "time", else ""."""
@@ -101,9 +110,10 @@ class Chapter:
         return self._answered(name, [case for case in drawn if not case.large])
 
     def _answered(self, name, drawn):
+        if self.exercises[name].judges_alone:
+            return [JudgedCase(c.inputs, c.note, Answer(), {}) for c in drawn]
         probe = self.reference.probe
-        wrong = [v for v in self.exercises[name].misconceptions if not v.cost]
-        probes = {variant.name: probe(name, variant) for variant in wrong}
+        probes = {v.name: probe(name, v) for v in self._comparable(name)}
         return [_judged(case, probe(name), probes) for case in drawn]
 
     def sizes(self, name, seed) -> tuple[dict, dict] | None:
@@ -195,8 +205,26 @@ def _import_checks(folder):
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # inspect.getsource looks it up there
     linecache.checkcache(str(path))  # and must not see an older version of the file
+    book = str(_book(folder))
+    sys.path.insert(0, book)
     try:
         spec.loader.exec_module(module)
     except FileNotFoundError:
         raise Problem(f"{path} is missing; every chapter has one") from None
+    finally:
+        sys.path.remove(book)
     return module
+
+
+def _book(folder):
+    """Where the modules stand that pages and checks share."""
+    return folder.parents[1] / "book"
+
+
+def _from_book(checks):
+    """The modules of the book that a checks.py imports by name."""
+    if not checks.is_file():
+        return []
+    words = re.findall(r"^(?:import|from) (\w+)", checks.read_text("utf-8"), re.M)
+    paths = [_book(checks.parent) / f"{word}.py" for word in words]
+    return sorted(path for path in paths if path.is_file())

@@ -58,8 +58,14 @@ class ChapterRun:
 
     @cached_property
     def public(self):
-        """The public cases by exercise: shown in full when an answer fails them."""
-        return {n: self.chapter.public_cases(n) for n in self.chapter.exercises}
+        """The public cases by exercise: shown in full when an answer fails them.
+
+        Where a judge goes by behaviour alone there is no value to show.
+        """
+        return {
+            name: [] if exercise.judges_alone else self.chapter.public_cases(name)
+            for name, exercise in self.chapter.exercises.items()
+        }
 
     @cached_property
     def calls(self):

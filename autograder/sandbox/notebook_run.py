@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from autograder.checking.calling import Answer
-from autograder.sandbox.session import CellRun, Gone, Session
+from autograder.sandbox.session import PATIENCE, CellRun, Gone, Session
 
 CELL_SECONDS = 60.0
 MAX_DEATHS = 12
@@ -30,7 +30,8 @@ class Cell:
 class Calls:
     """What to ask of one exercise's probe.
 
-    inputs: named inputs, one dict a call. seconds: for all of them together. memory:
+    inputs: named inputs, one dict a call. seconds: of processor time for all of them
+    together. memory:
     the bytes that may be mapped beyond what is mapped before the first call; the calls
     have a process of their own then. sizes: the inputs of a small and of a large call,
     whose times are compared.
@@ -181,11 +182,12 @@ class _Runner:
 
 def _answer(session, exercise, calls, called):
     """Ask for all answers within the time, then compare the times of two sizes."""
-    deadline = time.monotonic() + calls.seconds
+    end = session.cpu_seconds() + calls.seconds
+    deadline = time.monotonic() + PATIENCE * calls.seconds
 
     def ask(inputs):
-        left = max(0.0, deadline - time.monotonic())
-        return session.call(exercise, inputs, left)
+        left = min(end - session.cpu_seconds(), _unwaited(deadline))
+        return session.call(exercise, inputs, max(0.0, left))
 
     for inputs in calls.inputs:
         answer = ask(inputs)
@@ -196,6 +198,11 @@ def _answer(session, exercise, calls, called):
     if calls.sizes is not None:
         small, large = _least_seconds(session, ask, calls.sizes)
         called.growth = large / max(small, 1e-9)
+
+
+def _unwaited(deadline):
+    """The processor time whose share of the wall clock ends at `deadline`."""
+    return (deadline - time.monotonic()) / PATIENCE
 
 
 def _least_seconds(session, ask, sizes):

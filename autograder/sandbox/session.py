@@ -22,6 +22,8 @@ from autograder.sandbox import limits
 from autograder.sandbox.walls import START_SECONDS, Bubblewrap
 
 ARGUMENTS = ("-I", "-m", "autograder.sandbox.child")
+# the wall clock beside the processor time, for what waits instead of working
+PATIENCE = 3.0
 # what the kernel ends a process with that goes over a limit
 LIMIT_SIGNALS = (signal.SIGXCPU, signal.SIGXFSZ)
 
@@ -89,7 +91,10 @@ class Session:
         self.close()
 
     def run_cell(self, name, source, seconds) -> CellRun:
-        """Run a cell; raises Gone when the process does not survive it."""
+        """Run a cell; raises Gone when the process does not survive it.
+
+        seconds: of processor time, as in `call`; waiting may take three times that.
+        """
         reply = self._ask({"do": "cell", "name": name, "source": source}, seconds)
         printed = reply.get("printed")
         return CellRun(
@@ -136,7 +141,7 @@ class Session:
 
     def _require_ready(self):
         try:
-            ready = self._read_message(time.monotonic() + START_SECONDS)
+            ready = self._read_message(_Budget(None, START_SECONDS))
         except Gone as gone:
             said = self._last_words()
             self.close()
@@ -154,10 +159,10 @@ class Session:
 
     def _ask(self, request, seconds):
         """Send a request and return the reply to it, and to no other."""
-        deadline = time.monotonic() + seconds
+        budget = _Budget(self._python, seconds)
         token = secrets.token_hex(8)
-        self._write_all(to_bytes({"token": token, **request}), deadline)
-        reply = self._read_message(deadline)
+        self._write_all(to_bytes({"token": token, **request}), budget)
+        reply = self._read_message(budget)
         answered = reply.get("token") if isinstance(reply, dict) else None
         if not isinstance(answered, str) or answered != token:
             raise Gone("died")
@@ -165,11 +170,11 @@ class Session:
             raise Gone("limit")
         return reply
 
-    def _write_all(self, data, deadline):
+    def _write_all(self, data, budget):
         os.set_blocking(self._requests, False)
         view = memoryview(data)
         while view:
-            self._wait(deadline, write=True)
+            self._wait(budget, write=True)
             try:
                 view = view[os.write(self._requests, view) :]
             except BlockingIOError:
@@ -177,32 +182,31 @@ class Session:
             except BrokenPipeError:
                 raise self._gone() from None
 
-    def _read_message(self, deadline):
+    def _read_message(self, budget):
         try:
-            header, payload = frame_size(self._read(FRAME.size, deadline))
-            head = self._read(header, deadline)
-            return from_bytes(head, self._read(payload, deadline))
+            header, payload = frame_size(self._read(FRAME.size, budget))
+            head = self._read(header, budget)
+            return from_bytes(head, self._read(payload, budget))
         except BadMessage:
             raise Gone("died") from None
 
-    def _read(self, size, deadline):
+    def _read(self, size, budget):
         data = bytearray()
         while len(data) < size:
-            self._wait(deadline)
+            self._wait(budget)
             part = os.read(self._replies, min(size - len(data), 2**20))
             if not part:
                 raise self._gone()
             data += part
         return bytes(data)
 
-    def _wait(self, deadline, write=False):
+    def _wait(self, budget, write=False):
         """Wait for the process, and look meanwhile at the memory that it holds."""
         wanted = ([], [self._requests]) if write else ([self._replies], [])
         while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            if budget.is_spent():
                 raise Gone("timeout")
-            if any(select.select(*wanted, [], min(left, limits.WATCH_SECONDS))):
+            if any(select.select(*wanted, [], limits.WATCH_SECONDS)):
                 return
             if limits.is_over(self._enclosed.init):
                 raise Gone("limit")
@@ -212,6 +216,28 @@ class Session:
         if code is None or -code not in (*LIMIT_SIGNALS, signal.SIGKILL):
             return Gone("died")
         return Gone("limit" if -code in LIMIT_SIGNALS else "killed")
+
+
+class _Budget:
+    """Processor time that a process may take from now on, and the wall clock beside it.
+
+    A busy machine makes code slower and must not make it wrong; so the processor's
+    time counts. A process that only waits takes none: the wall clock ends it.
+    """
+
+    def __init__(self, pid, seconds):
+        self._pid = pid
+        self._deadline = time.monotonic() + PATIENCE * seconds
+        self._end = self._used() + seconds
+
+    def is_spent(self):
+        return time.monotonic() >= self._deadline or self._used() >= self._end
+
+    def _used(self):
+        try:
+            return 0.0 if self._pid is None else limits.cpu_seconds(self._pid)
+        except OSError:  # it is gone, as the next read will show
+            return 0.0
 
 
 def _raised(body):

@@ -131,8 +131,23 @@ def test_a_call_that_ends_its_process_costs_only_its_exercise(reason):
 
 
 def test_all_calls_of_an_exercise_share_its_seconds():
+    busy = "import time\n    while time.process_time() < end: pass\n    return x"
+    work = define("f", f"import time; end = time.process_time() + 0.4\n    {busy}")
+    result = run(work, checking("f"), seconds=1.0, calls=5)
+    assert result.called["f"].gone == "timeout"
+    assert len(result.called["f"].answers) == 2
+
+
+def test_waiting_for_the_processor_takes_no_time_of_an_exercise():
     nap = define("f", "import time; time.sleep(0.4); return x")
-    result = run(nap, checking("f"), seconds=1.0, calls=5)
+    result = run(nap, checking("f"), seconds=0.6, calls=3)
+    assert result.called["f"].gone == ""
+    assert len(result.called["f"].answers) == 3
+
+
+def test_waiting_has_an_end_too():
+    nap = define("f", "import time; time.sleep(0.4); return x")
+    result = run(nap, checking("f"), seconds=0.3, calls=5)
     assert result.called["f"].gone == "timeout"
     assert 1 <= len(result.called["f"].answers) < 5
 
