@@ -9,10 +9,10 @@ from traitlets import Bool
 from autograder.course.layout import Course
 from autograder.grading import record as records
 from autograder.grading.grade import grade_notebook
-from autograder.grading.ingest import submission_of
 from autograder.grading.record import Record
 from autograder.grading.run import GradingRun
 from autograder.grading.transplant import transplant
+from autograder.ingest.submission import data_files, submission_of
 from autograder.sandbox.machine import walls_for
 
 # one run, and one seed, for each converter: a command, or a click in formgrader
@@ -54,8 +54,10 @@ class Judge(_Grading):
     def preprocess(self, nb, resources):
         chapter_run = self._chapter_run(resources)
         chapter_run.walls = walls_for(self.sandbox)
-        graded = grade_notebook(chapter_run, nb)
         names = resources["nbgrader"]
+        course = chapter_run.course
+        handed_in = course.submitted / names["student"] / names["assignment"]
+        graded = grade_notebook(chapter_run, nb, data_files(handed_in))
         record = Record(
             names["student"],
             names["assignment"],

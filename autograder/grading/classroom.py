@@ -17,15 +17,16 @@ from autograder.grading import record as records
 from autograder.grading.feedback import FeedbackWriter
 from autograder.grading.grade import grade_notebook
 from autograder.grading.gradebook import ClassGradebook
-from autograder.grading.ingest import Submission, Unreadable, find_submission
 from autograder.grading.record import Record, key_of
 from autograder.grading.run import GradingRun
 from autograder.grading.texts import clean
 from autograder.grading.transplant import transplant
+from autograder.ingest.notebook import Unreadable
+from autograder.ingest.students import StudentFolder, student_folders
+from autograder.ingest.submission import Submission, find_submission
 from autograder.problems import Problem
 
 ATTEMPTS = 3
-NO_NAME = "the folder's name is not text in UTF-8; rename it"
 
 
 @dataclass(frozen=True)
@@ -59,16 +60,19 @@ def grade_class(
     for chapter in chapters:
         release(course, chapter)
         _draw(run, chapter)
-    present = students or students_of(course)
+    folders = students_of(course)
+    if students is not None:
+        folders = [folder for folder in folders if folder.student in students]
     feedback = FeedbackWriter(course)
     with ClassGradebook(course) as gradebook, _pool(workers) as pool:
         waiting = []
-        for student in present:
+        for folder in folders:
             for chapter in chapters:
-                if not _is_text(student):
-                    yield Entry(clean(student), chapter.name, problem=NO_NAME)
+                if folder.problem:
+                    name = clean(folder.student)
+                    yield Entry(name, chapter.name, problem=folder.problem)
                     continue
-                entry = _ready(run, gradebook, student, chapter, force)
+                entry = _ready(run, gradebook, folder.student, chapter, force)
                 if isinstance(entry, Entry):
                     yield entry
                 else:
@@ -90,25 +94,15 @@ def _pool(workers):
         pool.shutdown(cancel_futures=True)
 
 
-def students_of(course: Course) -> list[str]:
-    """The ids of students with a folder of submissions; raises Problem if none."""
-    folder = course.submitted
-    names = [p.name for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
-    names = sorted(name for name in names if not name.startswith("."))
-    if not names:
+def students_of(course: Course) -> list[StudentFolder]:
+    """The students' folders of submissions; raises Problem if there are none."""
+    folders = student_folders(course.submitted)
+    if not folders:
         raise Problem(
-            f"no submissions in {folder}; "
-            "put them there as STUDENT/CHAPTER/CHAPTER.ipynb"
+            f"no submissions in {course.submitted}; put them there as "
+            "STUDENT/CHAPTER/CHAPTER.ipynb, or let `autograder collect` do it"
         )
-    return names
-
-
-def _is_text(name):
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+    return folders
 
 
 def _draw(run, chapter):
@@ -148,7 +142,7 @@ def _grade(run, chapter, submission) -> tuple[Record, object]:
     notebook = planted.annotated()
     for attempt in range(ATTEMPTS):
         try:
-            graded = grade_notebook(chapter_run, notebook)
+            graded = grade_notebook(chapter_run, notebook, submission.files)
             verdicts = graded.verdicts
             break
         except Exception as failure:  # whatever fails here is ours, not the student's

@@ -39,7 +39,7 @@ def grade_command(course: Course, options) -> int:
 
 
 def _students(course, wanted):
-    present = students_of(course)
+    present = [folder.student for folder in students_of(course)]
     for name in wanted or []:
         if name not in present:
             raise Problem(f"no student {name!r} in {course.submitted}")
@@ -54,6 +54,8 @@ def _print_summary(run, chapters, entries):
     console().print(f"graded {fresh}{seed}; {done} were up to date")
     for entry in sorted(entries, key=lambda e: (e.student, e.chapter)):
         who = clean(f"{entry.student}, {entry.chapter}", 200)
+        for note in entry.record.notes if entry.is_new else ():
+            console().print(f"note: {who}: {clean(note, 500)}")
         if entry.problem:
             console().print(f"not readable: {who}: {clean(entry.problem, 500)}")
         elif entry.record and not entry.record.is_complete:

@@ -14,8 +14,10 @@ from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
 from autograder.grading import record as records
 from autograder.grading.gradebook import ClassGradebook
-from autograder.grading.ingest import Unreadable, find_submission
 from autograder.grading.record import Record, key_of
+from autograder.ingest.notebook import Unreadable
+from autograder.ingest.students import student_folders
+from autograder.ingest.submission import find_submission
 from autograder.problems import Problem
 
 
@@ -97,16 +99,18 @@ class ClassResults:
 
 def read_results(course: Course, chapters: list[Chapter]) -> ClassResults:
     """Read the results of a class; raises Problem when it has no students at all."""
-    students = sorted(
-        _folders(course.submitted) | _folders(course.autograded) | _registered(course)
-    )
+    folders = student_folders(course.submitted)
+    problems = {folder.student: folder.problem for folder in folders if folder.problem}
+    students = {folder.student for folder in folders}
+    students = sorted(students | _folders(course.autograded) | _registered(course))
     if not students:
         raise Problem(
             f"no students: nothing in {course.submitted} and nobody in the gradebook; "
             "put submissions there as STUDENT/CHAPTER/CHAPTER.ipynb"
         )
     places = {
-        (student, chapter.name): _place(course, student, chapter)
+        (student, chapter.name): _refused(student, chapter, problems)
+        or _place(course, student, chapter)
         for student in students
         for chapter in chapters
     }
@@ -133,6 +137,13 @@ def _registered(course) -> set[str]:
         where = url.render_as_string(hide_password=True)
         cause = str(error).splitlines()[0]
         raise Problem(f"cannot read the gradebook {where}: {cause}") from None
+
+
+def _refused(student, chapter, problems) -> Place | None:
+    """The place of a student whose folder counts for nobody."""
+    if student not in problems:
+        return None
+    return Place(student, chapter, is_submitted=True, problem=problems[student])
 
 
 def _place(course, student, chapter) -> Place:

@@ -6,7 +6,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.course.source import grade_id
-from autograder.grading.ingest import Submission
+from autograder.ingest.submission import Submission
 
 ADDED = "added"
 NOTES = "autograder_notes"
@@ -58,7 +58,8 @@ def _answers(submission, solutions):
             seen[cell.grade_id] = seen.get(cell.grade_id, 0) + 1
             if cell.source.strip():
                 answers[cell.grade_id] = cell.source
-    notes = [
+    notes = list(submission.notes)
+    notes += [
         f"The cell {name} was there {count} times; the last one with content counts."
         for name, count in seen.items()
         if count > 1

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import unicodedata
 
 import pytest
 from engine_helpers import CHAPTER, WRONG, booked, feedback, new, recorded, scores
@@ -78,10 +79,10 @@ def test_feedback_renders_nothing_of_a_student(released, submit, grade):
     attack = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     source = f"def normalise(X):\n    raise type('{attack}', (Exception,), {{}})"
     show = f"print('{attack}')\nraise KeyError('{attack}')"
-    submit(released, "<i>ada", normalise=source, added=[("setup", show)])
+    submit(released, "ada", normalise=source, added=[("setup", show)])
     grade(released)
-    page = feedback(released, "<i>ada").read_text()
-    assert "<script" not in page and "<img" not in page and "<i>" not in page
+    page = feedback(released, "ada").read_text()
+    assert "<script" not in page and "<img" not in page
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
 
 
@@ -133,8 +134,11 @@ def test_nothing_handed_in_is_no_problem(pair, grade):
 def test_another_name_is_said(pair, grade):
     folder = pair.submitted / "bob" / CHAPTER
     (folder / f"{CHAPTER}.ipynb").rename(folder / f"{CHAPTER} (1).ipynb")
-    problem = grade(pair)["bob"].problem
-    assert f"no {CHAPTER}.ipynb" in problem and f"{CHAPTER} (1).ipynb" in problem
+    record = grade(pair)["bob"].record
+    assert record.score == 2
+    note = f"The notebook was found as {CHAPTER}/{CHAPTER} (1).ipynb."
+    assert record.notes == [note]
+    assert note in feedback(pair, "bob").read_text()
 
 
 @pytest.mark.parametrize("odd", ["file for folder", "folder for file", "empty folder"])
@@ -164,16 +168,37 @@ def test_without_submissions_it_is_a_problem(released, grade):
         grade(released)
 
 
-NAMES = ["<script>", "a b;$(id)", "é", "e\u0301", "\u202eabc", "x" * 200, "o'b", "a+b"]
+NAMES = ["e\u0301va", "o'b", "a.b_c-d@e", "Zoë 王 Ω", "x" * 100, "0"]
+REFUSED = ["<script>", "a b;$(id)", "\u202eabc", "y" * 101, "a+b", "-x", "a  b"]
 
 
-def test_odd_names_are_names(released, submit, grade):
+def test_names_of_any_script_are_names(released, submit, grade):
     for name in NAMES:
         submit(released, name)
     entries = grade(released)
-    assert scores(entries) == dict.fromkeys(sorted(NAMES), 5.0)
-    assert set(booked(released)) == set(NAMES)
-    assert all(feedback(released, name).is_file() for name in NAMES)
+    ids = {unicodedata.normalize("NFC", name) for name in NAMES}
+    assert scores(entries) == dict.fromkeys(sorted(ids), 5.0)
+    assert set(booked(released)) == ids
+    assert all(feedback(released, name).is_file() for name in ids)
+
+
+def test_what_is_no_name_is_refused_and_harms_nobody(pair, submit, grade):
+    for name in REFUSED:
+        submit(pair, name)
+    entries = grade(pair)
+    assert new(entries) == ["ada", "bob"]
+    assert set(booked(pair)) == {"ada", "bob"}
+    odd = [entry for name, entry in entries.items() if name not in ("ada", "bob")]
+    assert len(odd) == len(REFUSED)
+    assert all(entry.problem and entry.record is None for entry in odd)
+
+
+def test_one_name_in_two_forms_of_unicode_is_refused(pair, submit, grade):
+    submit(pair, "\u00e9")
+    submit(pair, "e\u0301")
+    entries = grade(pair)
+    assert "two folders have this name" in entries["\u00e9"].problem
+    assert set(booked(pair)) == {"ada", "bob"}
 
 
 def test_a_name_that_is_no_text_harms_nobody(pair, submit, grade):
@@ -203,12 +228,12 @@ def failing(monkeypatch):
     calls, grade_notebook = [], classroom.grade_notebook
 
     def fail(times, error=Infrastructure):
-        def grade(run, notebook):
+        def grade(run, notebook, files):
             if any(WRONG in cell.source for cell in notebook.cells):
                 calls.append(1)
                 if len(calls) <= times:
                     raise error("no processes left")
-            return grade_notebook(run, notebook)
+            return grade_notebook(run, notebook, files)
 
         monkeypatch.setattr(classroom, "grade_notebook", grade)
         return calls

@@ -101,7 +101,7 @@ def test_names_cannot_drive_the_terminal(run, released, submit):
     code, output, _ = run("grade")
     assert code == 0
     assert not {"\x1b", "\u202e", "\x07"} & set(output)
-    assert row_of(output, "eve") == ["eve", "5", "5"]
+    assert row_of(output, "eve") == ["eve", "unreadable", "0"]
     assert "not readable: [bold]tag, ch01_sample" in output
     assert row_of(output, "[bold]tag") == ["[bold]tag", "unreadable", "0"]
 
@@ -109,10 +109,10 @@ def test_names_cannot_drive_the_terminal(run, released, submit):
 def test_our_failure_ends_with_3_and_names_whom(run, handed_in, monkeypatch):
     grade_notebook = classroom.grade_notebook
 
-    def fail(chapter_run, notebook):
+    def fail(chapter_run, notebook, files):
         if any(WRONG in cell.source for cell in notebook.cells):
             raise Infrastructure("no processes left")
-        return grade_notebook(chapter_run, notebook)
+        return grade_notebook(chapter_run, notebook, files)
 
     monkeypatch.setattr(classroom, "grade_notebook", fail)
     code, output, _ = run("grade")

@@ -117,11 +117,6 @@ def test_half_a_character_becomes_a_question_mark(read):
     one.source.encode()
 
 
-def test_a_very_long_source_is_cut(read):
-    (one,) = cells_of(read, cell("#" * (ingest.MAX_SOURCE + 5)))
-    assert len(one.source) == ingest.MAX_SOURCE
-
-
 # --- what cannot be read --------------------------------------------------------
 
 
@@ -143,7 +138,7 @@ def complaint(read, content):
         ("PK\x03\x04", "not valid JSON at line 1, column 1"),
         (b'{"cells": ["\xff"]}', "not UTF-8 text, at byte 12"),
         ('{"cells": []}'.encode("utf-16"), "not UTF-8 text, at byte 0"),
-        ("[" * 100_000, "not valid JSON: "),
+        ("[" * 100_000, "not valid JSON: nested too deeply"),
         ('{"cells": [' + "9" * 5_000 + "]}", "not valid JSON: "),
         ("[]", "not a notebook of format 4 (no cells)"),
         ('"text"', "not a notebook of format 4 (no cells)"),
@@ -159,6 +154,13 @@ def test_what_cannot_be_read_is_said_with_its_cause(read, content, cause):
 def test_too_many_cells_are_refused(read):
     assert "2001 cells, more than 2000" in complaint(read, {"cells": [{}] * 2001})
     assert len(read({"cells": [cell()] * 2000}).cells) == 2000
+
+
+def test_a_very_long_source_is_refused(read):
+    most = ingest.MAX_SOURCE
+    long = complaint(read, {"cells": [cell(), cell("#" * (most + 1))]})
+    assert f"cell 2 has {most + 1} characters, more than {most}" in long
+    assert len(read({"cells": [cell("#" * most)]}).cells) == 1
 
 
 def test_a_huge_file_is_refused_unread(tmp_path, monkeypatch):

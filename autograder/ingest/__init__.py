@@ -1,0 +1,1 @@
+"""What a student handed in, reduced to text: nothing else crosses into grading."""

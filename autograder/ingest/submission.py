@@ -1,0 +1,163 @@
+"""One student's submission for one chapter: found, read, and what was noticed."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autograder.ingest.archives import is_archive, unpacked
+from autograder.ingest.items import Item, file_item, items_in
+from autograder.ingest.names import chapter_of, is_notebook, plain
+from autograder.ingest.notebook import (
+    MAX_BYTES,
+    SubmittedCell,
+    Unreadable,
+    checked_cells,
+    read_cells,
+)
+from autograder.ingest.students import folder_of
+
+DATA = (".csv", ".json", ".npy", ".txt")
+DATA_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}\Z")
+MAX_DATA_FILES = 20
+MAX_DATA_FILE = 2 * 2**20
+MAX_DATA = 8 * 2**20
+# what comes with every notebook, or from nbgrader
+OURS = ("public_cases.json", "timestamp.txt", "record.json")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A student's notebook, reduced to the sources of its cells.
+
+    digest: of all bytes that count. notes: what was noticed, for student and
+    instructor. files: the data beside the notebook, by name.
+    """
+
+    student: str
+    chapter: str
+    cells: list[SubmittedCell]
+    digest: str
+    notes: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+def find_submission(submitted: Path, student: str, chapter: str) -> Submission | None:
+    """Read what a student handed in for a chapter; None where that is nothing.
+
+    A notebook counts that is named like the chapter, or lies in a folder that is, under
+    whatever spelling; of several the newest. Raises Unreadable when something is there
+    that cannot be graded.
+    """
+    folder = folder_of(submitted, student)
+    if folder is None:
+        return None
+    items = [i for i in unpacked(items_in(folder)) if chapter_of(i.parts) == chapter]
+    notebooks = [item for item in items if is_notebook(item.name)]
+    readable = [item for item in notebooks if not item.problem]
+    if not readable:
+        return _nothing_to_read(folder, items, notebooks, chapter)
+    expected = (chapter, f"{chapter}.ipynb")
+    readable.sort(key=lambda item: (-item.modified, item.parts != expected, item.path))
+    newest = readable[0]
+    data = newest.read(MAX_BYTES)
+    cells = read_cells(data, _short(newest, chapter))
+    files, left_out = _data_files(newest, items)
+    notes = [*_found_as(newest, notebooks, expected), *left_out]
+    digest = _digest(data, files)
+    return Submission(student, chapter, cells, digest, notes, files)
+
+
+def read_submission(path: Path, student: str, chapter: str) -> Submission:
+    """Read a submitted notebook; raises Unreadable with file name and cause."""
+    data = file_item(path).read(MAX_BYTES)
+    return Submission(student, chapter, read_cells(data, path.name), _digest(data, {}))
+
+
+def submission_of(notebook, student: str, chapter: str) -> Submission:
+    """The same for a notebook that nbgrader has already read."""
+    cells = checked_cells(notebook.cells, f"{chapter}.ipynb")
+    return Submission(student, chapter, cells, "")
+
+
+def data_files(folder: Path) -> dict[str, bytes]:
+    """The data beside a notebook in `folder`, by name."""
+    items = [item for item in items_in(folder) if len(item.parts) == 1]
+    return _data_files(Item(("notebook.ipynb",)), items)[0]
+
+
+# --- what was found -------------------------------------------------------------
+
+
+def _nothing_to_read(folder, items, notebooks, chapter):
+    """None, or Unreadable where the student meant to hand in something."""
+    if notebooks:
+        raise Unreadable(f"{notebooks[0].path}: {notebooks[0].problem}")
+    for item in items:
+        if item.problem:
+            raise Unreadable(f"{item.path}: {item.problem}")
+        if len(item.parts) == 1 and plain(item.name) == chapter:
+            raise Unreadable(
+                f"{item.name} is a file, not a folder with {chapter}.ipynb"
+            )
+    if (folder / chapter).is_dir():
+        inside = ", ".join(sorted(p.name for p in (folder / chapter).iterdir()))
+        raise Unreadable(
+            f"no {chapter}.ipynb in the folder {chapter}/, which holds "
+            f"{inside or 'nothing'}"
+        )
+    return None
+
+
+def _short(item, chapter):
+    """A file as a student knows it: by its path, unless that is the usual one."""
+    usual = (chapter, f"{chapter}.ipynb")
+    return item.name if item.parts == usual else item.path
+
+
+def _found_as(newest, notebooks, expected):
+    others = [item.path for item in notebooks if item is not newest]
+    if others:
+        yield (
+            f"{len(others) + 1} notebooks were handed in; the newest, {newest.path}, "
+            f"was graded, and not {', '.join(others[:5])}."
+        )
+    elif newest.parts != expected:
+        yield f"The notebook was found as {newest.path}."
+
+
+def _digest(data, files):
+    digest = hashlib.sha256(data)
+    for name in sorted(files):
+        digest.update(f"\n{name} {len(files[name])}\n".encode())
+        digest.update(files[name])
+    return digest.hexdigest()
+
+
+# --- data beside the notebook ---------------------------------------------------
+
+
+def _data_files(notebook, items):
+    """The small data files beside a notebook, and notes on what was left out."""
+    beside = [i for i in items if i.parts[:-1] == notebook.parts[:-1]]
+    beside = [i for i in beside if not is_notebook(i.name) and i.name not in OURS]
+    files, left_out, room = {}, [], MAX_DATA
+    for item in beside:
+        try:
+            files[item.name] = _data(item, len(files), room)
+            room -= len(files[item.name])
+        except Unreadable as problem:
+            left_out.append(f"Not used: {item.path}: {problem}")
+    return files, left_out[:MAX_DATA_FILES]
+
+
+def _data(item, count, room):
+    suffix = "." + item.name.rpartition(".")[2].casefold()
+    if is_archive(item.name) or suffix not in DATA or not DATA_NAME.match(item.name):
+        kinds = ", ".join(DATA)
+        raise Unreadable(f"only the notebook and small data files ({kinds}) count.")
+    if count >= MAX_DATA_FILES:
+        raise Unreadable(f"more than {MAX_DATA_FILES} data files.")
+    if item.problem or item.size > MAX_DATA_FILE or item.size > room:
+        raise Unreadable(item.problem or f"{item.size} bytes are too many.")
+    return item.read(MAX_DATA_FILE)
