@@ -40,6 +40,7 @@ def _parser():
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_release(commands)
+    _add_collect(commands)
     _add_grade(commands)
     _add_verify(commands)
     _add_report(commands)
@@ -103,6 +104,35 @@ def _add_release(commands):
         "the gradebook. Chapters that are up to date are left alone.",
     )
     _add_class(parser)
+
+
+def _add_collect(commands):
+    parser = commands.add_parser(
+        "collect",
+        help="put a platform's download into submitted/",
+        description="Take the notebooks out of zip archives and folders, as Moodle, "
+        "Canvas, Blackboard or nbgrader hand them out, and put each at "
+        "submitted/STUDENT/CHAPTER/CHAPTER.ipynb. Of several by one student the newest "
+        "is taken. Links, doubled names and archives made to fill the machine are "
+        "refused by name.",
+        epilog="Example: autograder collect download.zip",
+    )
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="a zip archive, a folder (of archives or notebooks) or a notebook",
+    )
+    parser.add_argument(
+        "--pattern",
+        metavar="REGEX",
+        help="finds the group (?P<student>...) in a file's path, where the platform's "
+        "own naming is not known",
+    )
+    parser.add_argument("--course", type=Path, help="the course (default: here)")
+    _add_class(parser)
+    parser.set_defaults(run=_collect)
 
 
 def _add_grade(commands):
@@ -180,6 +210,12 @@ def _release(options):
         state = "released" if done else "up to date"
         console().print(f"{chapter.name}: {state}")
     return EXIT_OK
+
+
+def _collect(options):
+    from autograder.ingest.command import collect_command
+
+    return collect_command(_course(options), options)
 
 
 def _grade(options):

@@ -5,7 +5,16 @@ import hashlib
 from pathlib import Path
 
 # what only shows results, or serves authors
-SHOWS_ONLY = ("cli.py", "terminal.py", "verify/", "grading/command", "grading/report")
+SHOWS_ONLY = (
+    "cli.py",
+    "terminal.py",
+    "verify/",
+    "grading/command",
+    "grading/report",
+    "ingest/collect",
+    "ingest/command",
+    "ingest/layouts",
+)
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from autograder.checking.verdict import (
     NOT_ATTEMPTED,
     PASSED,
     TIMEOUT,
+    WRONG,
     Verdict,
 )
 from autograder.course.source import grade_id, is_demo
@@ -37,21 +38,34 @@ def grade_notebook(run: ChapterRun, notebook, files=None) -> Graded:
     files: the data that was handed in with it, by name. Raises Infrastructure when
     student code cannot be run.
     """
-    chapter = run.chapter
     cells = list(code_cells(notebook))
-    result = run_notebook(cells, run.calls, run.walls, files)
-    if _says_something_late(cells, result):
-        # a later cell can print what a call has seen: take what cells say without calls
-        result.cells = run_notebook(cells, {}, run.walls, files).cells
+    result = run_notebook(cells, run.hidden_calls, run.walls, files)
+    judged = {name: _judged(run, name, result) for name in run.chapter.exercises}
+    failed = [name for name, verdict in judged.items() if _can_be_shown(verdict)]
+    shown = None
+    if failed or _says_something_late(cells, result):
+        # what a call has seen, a later cell or call can say: what is shown comes from
+        # a process that has seen nothing hidden
+        alive = [cell for cell in cells if cell.name not in result.gone]
+        calls = {name: run.public_calls[name] for name in failed}
+        shown = run_notebook(alive, calls, run.walls, files)
+        result.cells = shown.cells
     stubs = {cell.id: cell.source for cell in run.pristine.cells}
     verdicts = []
-    for name in chapter.exercises:
-        verdict = _verdict(run, name, result)
+    for name, verdict in judged.items():
+        verdict = verdict or _not_called(run, name, result)
+        if name in failed:
+            verdict = _told(run, verdict, shown.called.get(name))
         if verdict.outcome == ERROR and _same_code(notebook, name, stubs[name]):
             verdict = dataclasses.replace(verdict, outcome=NOT_ATTEMPTED)
         verdicts.append(_cleaned(verdict))
     _write_outputs(notebook, result, {v.exercise: v for v in verdicts})
     return Graded(notebook, verdicts)
+
+
+def _can_be_shown(verdict):
+    """Whether a verdict is on wrong answers, whose like public cases may show."""
+    return verdict is not None and verdict.stage and verdict.outcome in (WRONG, ERROR)
 
 
 def _says_something_late(cells, result):
@@ -78,33 +92,28 @@ def _same_code(notebook, name, stub):
 # --- verdicts -------------------------------------------------------------------
 
 
-def _verdict(run, name, result) -> Verdict:
-    chapter, called = run.chapter, result.called.get(name, Called(no_probe=True))
-    points = chapter.exercises[name].points
-    hidden, public = run.hidden[name], run.public[name]
+def _judged(run, name, result) -> Verdict | None:
+    """The verdict on the hidden cases, None where there was nothing to call."""
+    called = result.called.get(name, Called(no_probe=True))
     if called.no_probe:
-        return _not_called(name, points, result)
-    count = len(hidden)
-    if len(called.answers) < count:
-        return _gone(name, points, called, run)
-    verdict = chapter.decide(name, hidden, called.answers[:count], called.growth)
-    if verdict.outcome == PASSED:
-        return verdict
-    shown = _on_public(chapter, name, public, called.answers[count:])
-    if shown is not None and shown.outcome == verdict.outcome:
-        return shown  # the same mistake, with values that may be shown
+        return None
+    hidden = run.hidden[name]
+    if len(called.answers) < len(hidden):
+        return _gone(name, run.chapter.exercises[name].points, called, run)
+    return run.chapter.decide(name, hidden, called.answers, called.growth)
+
+
+def _told(run, verdict, called) -> Verdict:
+    """What the student reads: of public cases, where they fail in the same way."""
+    public = run.public[verdict.exercise]
+    if called is not None and len(called.answers) == len(public):
+        shown = run.chapter.decide(verdict.exercise, public, called.answers)
+        if shown.outcome == verdict.outcome:
+            return shown
     # nothing that depends on a hidden case's values goes to the student
     return dataclasses.replace(
         verdict, message=verdict.blind or verdict.message, detail=""
     )
-
-
-def _on_public(chapter, name, public, answers):
-    """The verdict on the public cases, None where they did not fail."""
-    if len(answers) < len(public):
-        return None
-    verdict = chapter.decide(name, public, answers)
-    return None if verdict.outcome == PASSED else verdict
 
 
 def _gone(name, points, called, run):
@@ -120,14 +129,15 @@ def _gone(name, points, called, run):
     return Verdict(name, outcome, points, message, sentence)
 
 
-def _not_called(name, points, result):
+def _not_called(run, name, result) -> Verdict:
     """Why a test cell registered nothing: its own error, or the solution cell's."""
+    points = run.chapter.exercises[name].points
     for cell in (name, f"test_{name}"):
         if cell in result.gone:
             return _gone_cell(name, points, result.gone[cell])
-        run = result.cells.get(cell)
-        if run is not None and run.raised is not None:
-            message = f"Your cell did not run: {describe(run.raised)}."
+        done = result.cells.get(cell)
+        if done is not None and done.raised is not None:
+            message = f"Your cell did not run: {describe(done.raised)}."
             return Verdict(name, ERROR, points, message)
     return Verdict(name, ERROR, points, f"{name} is not defined when it is checked.")
 

@@ -68,14 +68,23 @@ class ChapterRun:
         }
 
     @cached_property
-    def calls(self):
-        """What is asked of each exercise's probe: hidden cases, then public ones."""
-        return {name: self._calls(name) for name in self.chapter.exercises}
+    def hidden_calls(self):
+        """What decides: each exercise's hidden cases, and its sizes to compare."""
+        return {
+            name: calls_of(exercise, self.hidden[name], self._sizes(name))
+            for name, exercise in self.chapter.exercises.items()
+        }
 
-    def _calls(self, name):
-        cases = (*self.hidden[name], *self.public[name])
-        sizes = self.chapter.sizes(name, self.seed)
-        return calls_of(self.chapter.exercises[name], cases, sizes)
+    @cached_property
+    def public_calls(self):
+        """What may be shown: each exercise's public cases."""
+        return {
+            name: calls_of(exercise, self.public[name])
+            for name, exercise in self.chapter.exercises.items()
+        }
+
+    def _sizes(self, name):
+        return self.chapter.sizes(name, self.seed)
 
 
 def calls_of(exercise: Exercise, cases, sizes=None, times: int = 1) -> Calls:

@@ -67,11 +67,14 @@ class Item:
         return data
 
 
-def items_in(folder: Path) -> Iterator[Item]:
-    """Everything below a folder but hidden files; links are never followed."""
+def items_in(folder: Path, most: int = MAX_FILES) -> Iterator[Item]:
+    """Everything below a folder but hidden files; links are never followed.
+
+    Raises Unreadable when there are more than `most` files.
+    """
     for count, item in enumerate(_walk(folder, ())):
-        if count >= MAX_FILES:
-            raise Unreadable(f"{folder.name}: more than {MAX_FILES} files")
+        if count >= most:
+            raise Unreadable(f"{folder.name}: more than {most} files")
         yield item
 
 

@@ -11,7 +11,7 @@ from autograder.ingest.notebook import Unreadable
 class StudentFolder:
     """A folder of submissions. problem: why nobody can be graded by it, else "".
 
-    student: the id; where there is a problem, the folder's name in printable characters.
+    student: the id, or where there is a problem the name in printable characters.
     """
 
     student: str
@@ -45,14 +45,17 @@ def folder_of(submitted: Path, student: str) -> Path | None:
 
 
 def _folder(path):
-    if path.is_symlink():
-        return StudentFolder(
-            path.name, path, "the folder is a link; put it there itself"
-        )
     try:
+        if path.is_symlink():
+            raise Unreadable("the folder is a link; put it there itself")
         return StudentFolder(student_id(path.name), path)
     except Unreadable as problem:
-        return StudentFolder(path.name, path, str(problem))
+        return StudentFolder(_printable(path.name), path, str(problem))
+
+
+def _printable(name):
+    """A name that no other folder shows, however it is written."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in name)
 
 
 def _twice(student, names):

@@ -62,7 +62,7 @@ def find_submission(submitted: Path, student: str, chapter: str) -> Submission |
     newest = readable[0]
     data = newest.read(MAX_BYTES)
     cells = read_cells(data, _short(newest, chapter))
-    files, left_out = _data_files(newest, items)
+    files, left_out = beside(newest, items)
     notes = [*_found_as(newest, notebooks, expected), *left_out]
     digest = _digest(data, files)
     return Submission(student, chapter, cells, digest, notes, files)
@@ -83,7 +83,7 @@ def submission_of(notebook, student: str, chapter: str) -> Submission:
 def data_files(folder: Path) -> dict[str, bytes]:
     """The data beside a notebook in `folder`, by name."""
     items = [item for item in items_in(folder) if len(item.parts) == 1]
-    return _data_files(Item(("notebook.ipynb",)), items)[0]
+    return beside(Item(("notebook.ipynb",)), items)[0]
 
 
 # --- what was found -------------------------------------------------------------
@@ -137,12 +137,12 @@ def _digest(data, files):
 # --- data beside the notebook ---------------------------------------------------
 
 
-def _data_files(notebook, items):
+def beside(notebook: Item, items) -> tuple[dict[str, bytes], list[str]]:
     """The small data files beside a notebook, and notes on what was left out."""
-    beside = [i for i in items if i.parts[:-1] == notebook.parts[:-1]]
-    beside = [i for i in beside if not is_notebook(i.name) and i.name not in OURS]
+    near = [i for i in items if i.parts[:-1] == notebook.parts[:-1]]
+    near = [i for i in near if not is_notebook(i.name) and i.name not in OURS]
     files, left_out, room = {}, [], MAX_DATA
-    for item in beside:
+    for item in near:
         try:
             files[item.name] = _data(item, len(files), room)
             room -= len(files[item.name])

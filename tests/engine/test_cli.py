@@ -97,11 +97,14 @@ def test_nothing_handed_in_is_a_dash(run, handed_in):
 
 def test_names_cannot_drive_the_terminal(run, released, submit):
     submit(released, "\x1b[31meve\u202e\x07")
+    submit(released, "eve")
     submit(released, "[bold]tag").write_text("")
     code, output, _ = run("grade")
     assert code == 0
     assert not {"\x1b", "\u202e", "\x07"} & set(output)
-    assert row_of(output, "eve") == ["eve", "unreadable", "0"]
+    assert row_of(output, "eve") == ["eve", "5", "5"]
+    shown = "\\u001b[31meve\\u202e\\u0007"
+    assert f"not readable: {shown}, ch01_sample: a student's name holds" in output
     assert "not readable: [bold]tag, ch01_sample" in output
     assert row_of(output, "[bold]tag") == ["[bold]tag", "unreadable", "0"]
 

@@ -87,7 +87,8 @@ def test_the_process_gets_sources_names_and_inputs_alone(run, grade_one, monkeyp
     monkeypatch.setattr(
         Session, "_ask", lambda self, req, s: sent.append(req) or ask(self, req, s)
     )
-    done = grade_one(normalise=None, largest=None)
+    wrong = {"normalise": normalise("    return X"), "largest": "largest = max"}
+    done = grade_one(**wrong)
     cells = [request for request in sent if request["do"] == "cell"]
     calls = [request for request in sent if request["do"] == "call"]
     assert len(cells) + len(calls) == len(sent)

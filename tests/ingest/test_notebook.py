@@ -7,13 +7,9 @@ import os
 import nbformat
 import pytest
 
-from autograder.grading import ingest
-from autograder.grading.ingest import (
-    SubmittedCell,
-    Unreadable,
-    read_submission,
-    submission_of,
-)
+from autograder.ingest import notebook as limits
+from autograder.ingest.notebook import SubmittedCell, Unreadable
+from autograder.ingest.submission import read_submission, submission_of
 
 NAME = "ch01_sample.ipynb"
 
@@ -157,7 +153,7 @@ def test_too_many_cells_are_refused(read):
 
 
 def test_a_very_long_source_is_refused(read):
-    most = ingest.MAX_SOURCE
+    most = limits.MAX_SOURCE
     long = complaint(read, {"cells": [cell(), cell("#" * (most + 1))]})
     assert f"cell 2 has {most + 1} characters, more than {most}" in long
     assert len(read({"cells": [cell("#" * most)]}).cells) == 1
@@ -166,9 +162,9 @@ def test_a_very_long_source_is_refused(read):
 def test_a_huge_file_is_refused_unread(tmp_path, monkeypatch):
     path = tmp_path / NAME
     with path.open("wb") as file:
-        file.truncate(ingest.MAX_BYTES + 1)
-    monkeypatch.setattr(type(path), "read_bytes", lambda _: pytest.fail("was read"))
-    with pytest.raises(Unreadable, match=f"{ingest.MAX_BYTES + 1} bytes, more than"):
+        file.truncate(limits.MAX_BYTES + 1)
+    monkeypatch.setattr(os, "open", lambda *_: pytest.fail("was opened"))
+    with pytest.raises(Unreadable, match=f"{limits.MAX_BYTES + 1} bytes, more than"):
         read_submission(path, "ada", "ch01_sample")
 
 
