@@ -64,6 +64,8 @@ def as_html(results: ClassResults) -> str:
         unreadable=_listed(results, lambda p: p.problem, lambda p: p.problem),
         ungraded=_listed(results, lambda p: p.is_ungraded, lambda p: p.reason),
         old=_listed(results, lambda p: p.is_old, lambda _: ""),
+        noticed=_listed(results, lambda p: p.notes, lambda p: " ".join(p.notes)),
+        unwalled=_listed(results, lambda p: p.is_unwalled, lambda _: ""),
     )
 
 

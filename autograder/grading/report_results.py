@@ -54,6 +54,16 @@ class Place:
         return not (self.is_missing or self.problem or self.is_graded)
 
     @property
+    def is_unwalled(self) -> bool:
+        """Whether the student's code ran without a sandbox."""
+        return self.record is not None and not self.record.sandboxed
+
+    @property
+    def notes(self) -> list[str]:
+        """What was noticed about the submission, such as another file name."""
+        return self.record.notes if self.record else []
+
+    @property
     def reason(self) -> str:
         """Why there is no (complete) result, in words."""
         verdicts = self.record.verdicts if self.record else []

@@ -40,7 +40,9 @@ class SampleClass:
         folder.mkdir(parents=True)
         (folder / f"{chapter}.ipynb").write_bytes(content)
 
-    def grade(self, student, normalise, largest, chapter=CHAPTER, seed=7, old=False):
+    def grade(
+        self, student, normalise, largest, chapter=CHAPTER, seed=7, old=False, **more
+    ):
         """Hand in and record: an outcome each, or a whole verdict."""
         self.submit(student, chapter=chapter)
         digest = "another" if old else hashlib.sha256(NOTEBOOK).hexdigest()
@@ -54,7 +56,7 @@ class SampleClass:
         folder = self.course.autograded / student / chapter
         folder.mkdir(parents=True)
         key = key_of(digest, self.course.chapters[chapter].version)
-        records.write(folder, Record(student, chapter, key, seed, verdicts))
+        records.write(folder, Record(student, chapter, key, seed, verdicts, **more))
 
     def publish(self, student, chapter=CHAPTER):
         folder = self.course.feedback / student / chapter
@@ -231,7 +233,7 @@ def test_student_ids_are_text(sample, student):
     page = sample.page()
     assert not page(["script", "img", "iframe", "object", "link"])
     assert not any(name.startswith("on") for tag in page() for name in tag.attrs)
-    expected = student.replace("\u202e", "").replace("\x1b[31m", "")
+    expected = student.replace("\u202e", "\\u202e").replace("\x1b", "\\u001b")
     assert _text(page.select_one("#summary tbody bdi")) == expected
     assert fit(expected, NAME_WIDTH) in map(_text, page.select("#map svg text"))
     assert "\u202e" not in str(page) and "\x1b" not in str(page)
@@ -298,3 +300,30 @@ def test_every_process_writes_the_same(mixed):
     assert [p.name for p in mixed.course.report.parent.glob("report*")] == [
         "report.html"
     ]
+
+
+# --- what the instructor must know ----------------------------------------------
+
+
+def test_what_was_noticed_is_listed(sample):
+    sample.grade("ada", PASSED, PASSED)
+    assert sample.page().find(id="noticed") is None
+    sample.grade("bob", PASSED, PASSED, notes=["Found as <b>.ipynb.", "A second."])
+    section = sample.page().find(id="noticed")
+    (row,) = section.select("tbody tr")
+    assert [cell.text for cell in row.select("th, td")] == [
+        "bob",
+        CHAPTER,
+        "Found as <b>.ipynb. A second.",
+    ]
+
+
+def test_grading_without_a_sandbox_is_said_in_red(sample):
+    sample.grade("ada", PASSED, PASSED)
+    assert sample.page().find(id="unwalled") is None
+    sample.grade("bob", PASSED, PASSED, sandboxed=False)
+    page = sample.page()
+    alarm = page.find(id="unwalled")
+    assert "1 submission was" in alarm.text and "without a sandbox" in alarm.text
+    assert "bob" in alarm.text and "ada" not in alarm.text
+    assert ".alarm strong { color: #cf222e; }" in page.find("style").text
