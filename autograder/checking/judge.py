@@ -17,6 +17,7 @@ from autograder.checking.values import Opaque
 COARSE = ("float16", "float32", "complex64")
 KIND_OF = {"b": "bool", "i": "int", "u": "int", "f": "float", "c": "complex"}
 ARTICLE = {"float": "floats", "int": "integers", "bool": "booleans"}
+MAX_LINE, MAX_COUNT = 999, 99
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ def _find_raised(expected, got, note):
     if got.raised and got.raised.kind == "MemoryError":
         return Finding("limit", "Your code asked for more memory than it may have.")
     if got.raised:
-        where = f", line {got.raised.line}" if got.raised.line else ""
+        line = got.raised.line
+        where = f", line {line}" if 0 < line <= MAX_LINE else ""
         blind = f"Your code raised {_known(got.raised.kind, 'an exception')}{where}"
         if got.raised.text:
             where += f": {got.raised.text}"
@@ -120,6 +122,11 @@ def _known(name, otherwise):
     """A name of Python's own; one that the student made may spell a value."""
     is_python = isinstance(getattr(builtins, name, None), type) or name == "NoneType"
     return name if is_python else otherwise
+
+
+def _count(number):
+    """A count as it may be shown; a large one may spell a value."""
+    return str(number) if number <= MAX_COUNT else f"more than {MAX_COUNT}"
 
 
 def _find_value(rules, inputs, expected, got):
@@ -166,15 +173,16 @@ def _find_structure(rules, value):
                 "structure", f"Return {count} results, {names}; you returned one."
             )
         if len(value) != count:
-            return Finding(
-                "structure",
-                f"Return {count} results, {names}; you returned {len(value)}.",
+            text = (
+                f"Return {count} results, {names}; you returned {_count(len(value))}."
             )
+            return Finding("structure", text)
     for result, item in zip(rules.results, _items(rules, value), strict=True):
         if _numbers(item) is None:
             text = f"{result.name} must be one array of numbers; its rows differ."
             if isinstance(item, tuple):
-                text = f"Return {result.name} alone; you returned {len(item)} results."
+                returned = f"{_count(len(item))} results"
+                text = f"Return {result.name} alone; you returned {returned}."
             return Finding("structure", text)
     return None
 
@@ -214,10 +222,11 @@ def _find_shape(result, want, got):
     axes = result.axis_names
     if axes and (axes[0] == "..." or len(axes) == want.ndim):
         named = f" = ({', '.join(axes)})"
-    return Finding(
-        "shape",
-        f"Shape of {result.name}: got {got.shape}, expected {want.shape}{named}.",
-    )
+    name, expected = f"Shape of {result.name}: ", f"expected {want.shape}{named}."
+    text = f"{name}got {got.shape}, {expected}"
+    # sizes of one's own can spell a value
+    is_plain = got.ndim <= want.ndim + 1 and {*got.shape} <= {1, *want.shape}
+    return Finding("shape", text, "", text if is_plain else name + expected)
 
 
 def _find_not_finite(result, want, got):

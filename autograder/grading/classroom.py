@@ -19,7 +19,6 @@ from autograder.grading.grade import grade_notebook
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.record import Record, key_of
 from autograder.grading.run import GradingRun
-from autograder.grading.texts import clean
 from autograder.grading.transplant import transplant
 from autograder.ingest.notebook import Unreadable
 from autograder.ingest.students import StudentFolder, student_folders
@@ -69,8 +68,8 @@ def grade_class(
         for folder in folders:
             for chapter in chapters:
                 if folder.problem:
-                    name = clean(folder.student)
-                    yield Entry(name, chapter.name, problem=folder.problem)
+                    student, problem = folder.student, folder.problem
+                    yield Entry(student, chapter.name, problem=problem)
                     continue
                 entry = _ready(run, gradebook, folder.student, chapter, force)
                 if isinstance(entry, Entry):

@@ -18,7 +18,7 @@ from autograder.checking.verdict import (
 )
 from autograder.course.source import grade_id, is_demo
 from autograder.grading.run import ChapterRun
-from autograder.grading.texts import clean
+from autograder.grading.texts import clean, without_places
 from autograder.sandbox.notebook_run import Called, Cell, run_notebook
 
 METADATA_KEY = "autograder"
@@ -154,7 +154,7 @@ def describe(raised) -> str:
     """An exception in one line: kind, message, place."""
     place = f" (line {raised.line})" if raised.line else ""
     message = f": {raised.message}" if raised.message else ""
-    return clean(f"{raised.kind}{message}{place}", 500)
+    return without_places(clean(f"{raised.kind}{message}{place}", 2000))[:500]
 
 
 # --- outputs --------------------------------------------------------------------
@@ -189,14 +189,16 @@ def verdict_outputs(verdict: Verdict) -> list:
 def _cleaned(verdict):
     texts = ("message", "detail", "note")
     return dataclasses.replace(
-        verdict, **{name: clean(getattr(verdict, name), 2000) for name in texts}
+        verdict,
+        **{name: without_places(clean(getattr(verdict, name), 2000)) for name in texts},
     )
 
 
 def _printed_outputs(run):
     outputs = []
     if run.printed:
-        outputs.append(new_output("stream", name="stdout", text=clean(run.printed)))
+        text = without_places(clean(run.printed))
+        outputs.append(new_output("stream", name="stdout", text=text))
     for png in run.figures:
         data = {"image/png": base64.b64encode(png).decode("ascii")}
         outputs.append(new_output("display_data", data=data))

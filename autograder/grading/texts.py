@@ -1,6 +1,10 @@
 """Text from a student, made safe to print and to write."""
 
+import functools
 import re
+import sys
+import sysconfig
+from pathlib import Path
 
 # everything that is not printable text: C0 and C1 controls, bidirectional overrides
 CONTROLS = re.compile(
@@ -14,3 +18,25 @@ def clean(text: str, limit: int = 20_000) -> str:
     text = text[:limit].replace("\r\n", "\n")
     text = CONTROLS.sub("", ESCAPES.sub("", text))
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def without_places(text: str) -> str:
+    """Return `text` with the paths of this machine's Python and course cut short.
+
+    Tracebacks and messages of libraries name them; they are nobody's business. Someone
+    who wants to can still spell them: they are visible where the code runs.
+    """
+    for place in _places():
+        text = text.replace(place, "…")
+    return text
+
+
+@functools.cache
+def _places():
+    paths = sysconfig.get_paths()
+    packages = [paths[name] for name in ("purelib", "platlib")]
+    standard = [paths[name] for name in ("stdlib", "platstdlib")]
+    engine = str(Path(__file__).resolve().parents[2])
+    # /usr is the same everywhere, and in what students write themselves
+    prefixes = {sys.prefix, sys.base_prefix, engine} - {"/usr", "/usr/local", "/"}
+    return sorted({*packages, *standard, *prefixes}, key=len, reverse=True)
