@@ -1,8 +1,10 @@
-"""Our grading inside plain ``nbgrader autograde``: two preprocessors, no patches."""
+"""Our grading inside plain nbgrader: preprocessors for its commands, no patches."""
 
 import weakref
 from pathlib import Path
 
+from nbconvert.preprocessors import Preprocessor
+from nbformat.v4 import new_code_cell, new_output
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool
 
@@ -11,7 +13,8 @@ from autograder.grading import record as records
 from autograder.grading.grade import grade_notebook
 from autograder.grading.record import Record
 from autograder.grading.run import GradingRun
-from autograder.grading.transplant import transplant
+from autograder.grading.shown_code import ShownCode
+from autograder.grading.transplant import ADDED, transplant
 from autograder.ingest.submission import data_files, submission_of
 from autograder.sandbox.machine import walls_for
 
@@ -69,3 +72,31 @@ class Judge(_Grading):
         folder = self.parent.parent.writer.build_directory
         records.write(Path(folder), record)
         return graded.notebook, resources
+
+
+class ShowAsText(Preprocessor):
+    """Formgrader's view of a notebook: what students wrote is shown, never rendered.
+
+    Its page renders markdown as it is, scripts included, in the session of the
+    instructor; and colouring code that is made for it can take hours.
+    """
+
+    def preprocess(self, nb, resources):
+        code = ShownCode()
+        nb.cells = [self._shown(cell, code) for cell in nb.cells]
+        return nb, resources
+
+    def _shown(self, cell, code):
+        nbgrader = cell.metadata.get("nbgrader", {})
+        is_theirs = ADDED in cell.metadata.get("tags", []) or nbgrader.get("solution")
+        if not is_theirs:
+            return cell
+        text = code.text(cell.source)
+        if cell.cell_type == "code" and code.is_coloured(text):
+            cell.source = text
+            return cell
+        outputs = [new_output("stream", name="stdout", text=text)]
+        if cell.cell_type == "code":
+            cell.source, cell.outputs = "", outputs + cell.outputs
+            return cell
+        return new_code_cell("", metadata=cell.metadata, outputs=outputs, id=cell.id)

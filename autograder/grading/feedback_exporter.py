@@ -8,15 +8,12 @@ import functools
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
 from nbconvert.exporters import Exporter
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 from autograder.checking.card import MARKS, paragraphs
 from autograder.checking.verdict import PASSED, Verdict
 from autograder.grading.grade import METADATA_KEY
+from autograder.grading.shown_code import ShownCode, style_of
 from autograder.grading.texts import clean
 from autograder.grading.transplant import ADDED, NOTES
 
@@ -31,13 +28,14 @@ class FeedbackExporter(Exporter):
 
     def from_notebook_node(self, nb, resources=None, **kwargs):
         nb, resources = super().from_notebook_node(nb, resources, **kwargs)
+        code = ShownCode()
         page = _template().render(
             names=resources["nbgrader"],
             notes=nb.metadata.get(NOTES, []),
-            exercises=_exercises(nb),
-            added=[_shown(cell) for cell in nb.cells if _is_added(cell)],
-            light=HtmlFormatter(style=LIGHT).get_style_defs(".code"),
-            dark=HtmlFormatter(style=DARK).get_style_defs(".code"),
+            exercises=list(_exercises(nb, code)),
+            added=[_shown(cell, code) for cell in nb.cells if _is_added(cell)],
+            light=style_of(LIGHT),
+            dark=style_of(DARK),
         )
         return page, resources
 
@@ -50,7 +48,7 @@ def _template():
     return environment.get_template("feedback.html.j2")
 
 
-def _exercises(nb):
+def _exercises(nb, code):
     """What the page says of each exercise, in order."""
     solutions = {cell.id: cell for cell in nb.cells}
     for cell in nb.cells:
@@ -64,7 +62,7 @@ def _exercises(nb):
             "score": graded.get("score"),
             "points": graded.get("points"),
             "comment": solution and solution.metadata.nbgrader.get("comment"),
-            "solution": solution and _shown(solution),
+            "solution": solution and _shown(solution, code),
             **_verdict(cell),
         }
 
@@ -87,16 +85,13 @@ def _is_added(cell):
     return ADDED in cell.metadata.get("tags", [])
 
 
-def _shown(cell):
+def _shown(cell, code):
     """A cell's code, highlighted, and what it printed, drew and raised."""
     outputs = cell.get("outputs", [])
     is_code = cell.cell_type == "code"
-    source = clean(cell.source, 100_000)
     return {
-        "code": Markup(highlight(source, PythonLexer(), _formatter()))
-        if is_code
-        else "",
-        "text": "" if is_code else source,
+        "code": code.html(cell.source) if is_code else "",
+        "text": "" if is_code else code.text(cell.source),
         "printed": "".join(o.text for o in outputs if o.output_type == "stream"),
         "raised": [o.evalue for o in outputs if o.output_type == "error"],
         "figures": [
@@ -105,7 +100,3 @@ def _shown(cell):
             if o.output_type == "display_data" and "image/png" in o.data
         ],
     }
-
-
-def _formatter():
-    return HtmlFormatter(cssclass="code")

@@ -9,7 +9,8 @@ from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
 from autograder.course.release import stub_notebook
 from autograder.sandbox.notebook_run import Calls
-from autograder.sandbox.walls import Bubblewrap, Walls
+from autograder.sandbox.fork_walls import forking
+from autograder.sandbox.walls import Walls
 
 
 @dataclass
@@ -23,7 +24,7 @@ class GradingRun:
 
     course: Course
     seed: int = field(default_factory=lambda: secrets.randbits(32))
-    walls: Walls = field(default_factory=Bubblewrap)
+    walls: Walls = field(default_factory=forking)
 
     def __post_init__(self):
         self._by_chapter = {}

@@ -18,6 +18,10 @@ FIRST_USER, USERS = 61184, 4336
 SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64")
 SETTINGS = ("ld.so.cache", "alternatives", "fonts", "localtime")
 
+# to become another user, and to make namespaces and the mounts in them
+FOR_ONE = ("SETUID", "SETGID", "SETPCAP")
+FOR_SERVER = (*FOR_ONE, "SETFCAP", "SYS_ADMIN")
+
 _turn = itertools.count(os.getpid())
 
 
@@ -29,18 +33,42 @@ def options(status: int, filter_file: int, files: dict[str, int]) -> bytes:
     """
     said = [
         *("--json-status-fd", str(status), "--seccomp", str(filter_file)),
-        *_walls(),
+        *_walls(FOR_ONE if _is_root() else ()),
+        *_own(),
+        *_memory("/dev/shm", limits.SHARED_SIZE),
+        *_memory(HOME, limits.HOME_SIZE),
         *_data_files(files),
         *("--remount-ro", "/", "--chdir", HOME),
     ]
     return "\0".join(said).encode()
 
 
-def command_prefix() -> list[str]:
+def server_options() -> bytes:
+    """All options for a process that runs no student code and forks those that do.
+
+    It keeps the privileges, inside its own walls, to put up walls around each of them.
+    """
+    said = [
+        # with another user than 0 it would lose the right to mount
+        *_walls(FOR_SERVER, user="0"),
+        *_memory(HOME, limits.HOME_SIZE),  # some modules keep a cache there
+        *("--dir", "/dev/shm"),
+        *("--remount-ro", "/", "--chdir", HOME),
+    ]
+    return "\0".join(said).encode()
+
+
+def next_user() -> int | None:
     """Where root grades, student code runs as a user of its own, one a process."""
-    if not _is_root():
+    return FIRST_USER + next(_turn) % USERS if _is_root() else None
+
+
+def command_prefix() -> list[str]:
+    """What makes the next user of what is started by the words after it."""
+    user = next_user()
+    if user is None:
         return []
-    user = str(FIRST_USER + next(_turn) % USERS)
+    user = str(user)
     names = ("--reuid", user, "--regid", user, "--clear-groups")
     return ["setpriv", *names, "--inh-caps=-all", "--bounding-set=-all"]
 
@@ -60,24 +88,25 @@ def environment(home: str) -> dict[str, str]:
     }
 
 
-def _walls():
+def _walls(capabilities, user="1000"):
     yield from ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
     yield from ("--unshare-cgroup-try", "--die-with-parent", "--new-session")
-    if _is_root():
-        yield from ("--cap-drop", "ALL")
-        for capability in ("SETUID", "SETGID", "SETPCAP"):
-            yield from ("--cap-add", f"CAP_{capability}")
-    else:
-        yield from ("--unshare-user", "--disable-userns", "--uid", "1000")
-        yield from ("--gid", "1000")
+    if not _is_root():
+        yield from ("--unshare-user", "--uid", user, "--gid", user)
+    yield from ("--cap-drop", "ALL")
+    for capability in capabilities:
+        yield from ("--cap-add", f"CAP_{capability}")
     yield from ("--hostname", "notebook", "--clearenv")
     for name, value in environment(HOME).items():
         yield from ("--setenv", name, value)
     yield from _system()
-    yield from _memory("/dev/shm", limits.SHARED_SIZE)
-    yield from _memory(HOME, limits.HOME_SIZE)
     yield from ("--symlink", HOME.lstrip("/"), "/tmp")
     yield from _python()
+
+
+def _own():
+    """Where no root grades: no further namespaces, whatever the filter forgets."""
+    return () if _is_root() else ("--disable-userns",)
 
 
 def _system():

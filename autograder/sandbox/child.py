@@ -29,7 +29,16 @@ MAX_FIGURE_BYTES = 500_000
 
 def main():
     """Serve requests from the file descriptors named on the command line."""
-    requests, replies = (int(number) for number in sys.argv[1:3])
+    run(*(int(number) for number in sys.argv[1:3]))
+
+
+def after_fork():
+    """Make what a fork shares one's own: the state of NumPy's global generator."""
+    np.random.seed()
+
+
+def run(requests: int, replies: int):
+    """Serve requests from one descriptor, with replies to the other."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # no one reads what is said from here on
         os.dup2(nowhere, stream)

@@ -34,16 +34,20 @@ def command(own_user: bool, address_space: int | None = None) -> list[str]:
     """
     if shutil.which("prlimit") is None:
         return []
-    most = {
+    named = most(own_user, address_space)
+    return ["prlimit", *(f"--{name}={value}" for name, value in named.items())]
+
+
+def most(own_user: bool, address_space: int | None = None) -> dict[str, int]:
+    """The limits by name, for `command`'s arguments."""
+    named = {
         "as": address_space or ADDRESS_SPACE,
         "fsize": FILE_SIZE,
         "nofile": OPEN_FILES,
         "cpu": CPU_SECONDS,
         "core": 0,
     }
-    if own_user:
-        most["nproc"] = PROCESSES
-    return ["prlimit", *(f"--{name}={value}" for name, value in most.items())]
+    return named | {"nproc": PROCESSES} if own_user else named
 
 
 def mapped(pid: int) -> int:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import psutil
 
 from autograder.problems import Infrastructure, Problem
+from autograder.sandbox.fork_walls import forking
 from autograder.sandbox.session import Gone, Session
 from autograder.sandbox.system_calls import filter_program
-from autograder.sandbox.walls import Bubblewrap, NoWalls, Walls
+from autograder.sandbox.walls import NoWalls, Walls
 
 INSTALL = (
     "install it (Debian, Ubuntu: sudo apt-get install bubblewrap libseccomp2; "
@@ -72,7 +73,7 @@ def walls_for(sandbox: bool) -> Walls:
     if not sandbox:
         return NoWalls()
     require_sandbox()
-    return Bubblewrap()
+    return forking()
 
 
 # --- what is there --------------------------------------------------------------

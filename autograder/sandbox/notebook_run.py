@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from autograder.checking.calling import Answer
+from autograder.sandbox.imports import imported_modules
 from autograder.sandbox.session import PATIENCE, CellRun, Gone, Session
 
 CELL_SECONDS = 60.0
@@ -70,7 +71,7 @@ def run_notebook(cells, calls, walls=None, files=None) -> NotebookRun:
     """Run `cells` in order in processes of their own.
 
     calls: a `Calls` by exercise. walls: what stands around each process (default:
-    `Bubblewrap`). files: data for its home, by name. Raises Infrastructure when no
+    `forking`). files: data for its home, by name. Raises Infrastructure when no
     process can be had.
     """
     return _Runner(cells, calls, walls, files).run()
@@ -82,6 +83,7 @@ class _Runner:
         self._calls = calls
         self._walls = walls
         self._files = files
+        self._modules = imported_modules(cells)
         self._session = None
         self._deaths = 0
         self._result = NotebookRun()
@@ -157,7 +159,7 @@ class _Runner:
         while self._session is None:
             if self._deaths >= MAX_DEATHS:
                 raise Gone(LIMIT)
-            self._session = Session(self._walls, self._files, space)
+            self._session = Session(self._walls, self._files, space, self._modules)
             self._replay(index)
         return self._session
 

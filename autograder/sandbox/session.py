@@ -19,9 +19,9 @@ from autograder.checking.values import (
 )
 from autograder.problems import Infrastructure
 from autograder.sandbox import limits
-from autograder.sandbox.walls import START_SECONDS, Bubblewrap
+from autograder.sandbox.fork_walls import forking
+from autograder.sandbox.walls import START_SECONDS
 
-ARGUMENTS = ("-I", "-m", "autograder.sandbox.child")
 # the wall clock beside the processor time, for what waits instead of working
 PATIENCE = 3.0
 # what the kernel ends a process with that goes over a limit
@@ -51,18 +51,22 @@ class CellRun:
 class Session:
     """One process for student code, with a temporary home that goes with it.
 
-    walls: what stands around it. files: data for its home, by name. space: the most
-    bytes of memory that it may map, if that is less than usual.
+    walls: what stands around it (default: `forking`). files: data for its home, by
+    name. space: the most bytes of memory that it may map, if that is less than usual.
+    modules: what it will import, for walls that can have it ready.
     """
 
-    def __init__(self, walls=None, files=None, space=None):
-        self._walls = walls or Bubblewrap()
+    def __init__(self, walls=None, files=None, space=None, modules=()):
+        self._walls = walls or forking()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115, closed in close()
         self._enclosed = None
         theirs_in, self._requests = os.pipe()
         self._replies, theirs_out = os.pipe()
         try:
-            self._enclosed = self._start((theirs_in, theirs_out), files or {}, space)
+            pipes = (theirs_in, theirs_out)
+            self._enclosed = self._walls.start(
+                pipes, self._errors, files or {}, space, modules
+            )
         except OSError as error:
             self.close()
             raise Infrastructure(f"no process can be started: {error}") from None
@@ -79,10 +83,6 @@ class Session:
         except Infrastructure:
             self.close()
             raise
-
-    def _start(self, pipes, files, space):
-        arguments = [*ARGUMENTS, *map(str, pipes)]
-        return self._walls.start(arguments, pipes, self._errors, files, space)
 
     def __enter__(self):
         return self

@@ -26,6 +26,7 @@ from autograder.sandbox.system_calls import filter_program
 
 START_SECONDS = 60.0
 PYTHON = sys.executable
+CHILD = ("-I", "-m", "autograder.sandbox.child")
 
 
 class Walls(Protocol):
@@ -33,10 +34,12 @@ class Walls(Protocol):
 
     sandboxed: bool
 
-    def start(self, arguments, pass_fds, errors, files, space=None) -> "Enclosed":
-        """Start Python with `arguments`.
+    def start(self, pipes, errors, files, space=None, modules=()) -> "Enclosed":
+        """Start a process that reads requests from one pipe and replies to the other.
 
+        pipes: the two descriptors. errors: a file for what it says before it is ready.
         files: data for its home, by name. space: most bytes that a process may map.
+        modules: what it will import, where that can be had sooner.
         Raises Infrastructure with the cause when it cannot.
         """
 
@@ -46,14 +49,14 @@ class NoWalls:
 
     sandboxed = False
 
-    def start(self, arguments, pass_fds, errors, files, space=None) -> "Enclosed":
+    def start(self, pipes, errors, files, space=None, modules=()) -> "Enclosed":
         """As `Walls.start`."""
         home = tempfile.mkdtemp(prefix="submission-")
         for name, data in files.items():
             Path(home, name).write_bytes(data)
         process = subprocess.Popen(
-            [*limits.command(False, space), PYTHON, *arguments],
-            pass_fds=pass_fds,
+            [*limits.command(False, space), PYTHON, *CHILD, *map(str, pipes)],
+            pass_fds=pipes,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
@@ -69,16 +72,16 @@ class Bubblewrap:
 
     sandboxed = True
 
-    def start(self, arguments, pass_fds, errors, files, space=None) -> "Enclosed":
+    def start(self, pipes, errors, files, space=None, modules=()) -> "Enclosed":
         """As `Walls.start`."""
         status, writing = os.pipe()
         with contextlib.ExitStack() as stack:
-            seccomp = stack.enter_context(_memory_file(filter_program()))
-            handed = {n: stack.enter_context(_memory_file(d)) for n, d in files.items()}
+            seccomp = stack.enter_context(memory_file(filter_program()))
+            handed = {n: stack.enter_context(memory_file(d)) for n, d in files.items()}
             numbers = {name: file.fileno() for name, file in handed.items()}
             told = bubblewrap.options(writing, seccomp.fileno(), numbers)
             # through a file: a command line can be read from inside
-            options = stack.enter_context(_memory_file(told))
+            options = stack.enter_context(memory_file(told))
             descriptors = [f.fileno() for f in (options, seccomp, *handed.values())]
             inside = [*limits.command(True, space), *bubblewrap.command_prefix()]
             try:
@@ -89,9 +92,10 @@ class Bubblewrap:
                         str(options.fileno()),
                         *inside,
                         PYTHON,
-                        *arguments,
+                        *CHILD,
+                        *map(str, pipes),
                     ],
-                    pass_fds=(*pass_fds, writing, *descriptors),
+                    pass_fds=(*pipes, writing, *descriptors),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
@@ -154,16 +158,19 @@ class Enclosed:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             shutil.rmtree(self._home, ignore_errors=True)
-        self._process.wait()
+        self._reap()
         if self._status is not None:
             os.close(self._status)
             self._status = None
+
+    def _reap(self):
+        self._process.wait()
 
 
 # --- what it answers ------------------------------------------------------------
 
 
-def _memory_file(data):
+def memory_file(data: bytes):
     """A file that is nowhere on disk, at its beginning."""
     file = os.fdopen(os.memfd_create("handed-in"), "w+b")
     file.write(data)

@@ -9,8 +9,9 @@ from autograder.cli import main
 from autograder.grading import record as records
 from autograder.problems import Infrastructure, Problem
 from autograder.sandbox import machine
+from autograder.sandbox.fork_walls import Forking
 from autograder.sandbox.machine import Finding, inspect_machine, walls_for
-from autograder.sandbox.walls import Bubblewrap, NoWalls
+from autograder.sandbox.walls import NoWalls
 
 CHAPTER = "ch01_sample"
 
@@ -131,7 +132,7 @@ def test_what_was_graded_without_is_graded_again_with(released, submit, capsys):
 
 
 def test_walls_are_the_sandbox_unless_someone_says_otherwise(monkeypatch):
-    assert isinstance(walls_for(True), Bubblewrap)
+    assert isinstance(walls_for(True), Forking)
     assert isinstance(walls_for(False), NoWalls)
     short = [Finding("system", "odd", "move")]
     machine.require_sandbox.cache_clear()

@@ -7,15 +7,20 @@ import pytest
 from autograder.problems import Infrastructure
 from autograder.sandbox import session as session_module
 from autograder.sandbox import walls
+from autograder.sandbox.fork_walls import forking
 from autograder.sandbox.session import Gone, Session
+from autograder.sandbox.walls import Bubblewrap
 
-# what a student's cell can reach of the process it runs in
-FORGE = "import __main__ as process, numpy as np\n"
+# what a student's cell can reach of the process it runs in, forked or started afresh
+FORGE = (
+    "import sys, numpy as np\n"
+    "process = sys.modules.get('autograder.sandbox.child', sys.modules['__main__'])\n"
+)
 
 
-@pytest.fixture
-def session():
-    with Session() as session:
+@pytest.fixture(params=[forking, Bubblewrap], ids=["forked", "fresh"])
+def session(request):
+    with Session(request.param()) as session:
         yield session
 
 
@@ -113,11 +118,11 @@ def test_forged_printing_and_figures_are_checked(session):
     ],
 )
 def test_a_process_that_does_not_start_is_our_failure(monkeypatch, command, words):
-    monkeypatch.setattr(session_module, "ARGUMENTS", ("-S", "-c", command))
+    monkeypatch.setattr(walls, "CHILD", ("-S", "-c", command))
     if words == "timeout":
         monkeypatch.setattr(session_module, "START_SECONDS", 0.4)
     with pytest.raises(Infrastructure, match=words):
-        Session()
+        Session(Bubblewrap())
 
 
 def test_a_machine_without_room_is_our_failure(monkeypatch):
@@ -126,4 +131,4 @@ def test_a_machine_without_room_is_our_failure(monkeypatch):
 
     monkeypatch.setattr(walls.subprocess, "Popen", full)
     with pytest.raises(Infrastructure):
-        Session()
+        Session(Bubblewrap())

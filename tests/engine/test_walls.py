@@ -9,20 +9,28 @@ import pytest
 
 from autograder.problems import Infrastructure
 from autograder.sandbox import bubblewrap, limits
+from autograder.sandbox.fork_walls import forking
 from autograder.sandbox.session import Gone, Session
+from autograder.sandbox.walls import Bubblewrap
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(scope="module", params=[forking, Bubblewrap], ids=["forked", "fresh"])
+def kind(request):
+    """Processes that are forked, and such that are started afresh."""
+    return request.param()
+
+
 @pytest.fixture(scope="module")
-def shared():
-    with Session() as session:
+def shared(kind):
+    with Session(kind) as session:
         yield session
 
 
 @pytest.fixture
-def session():
-    with Session() as session:
+def session(kind):
+    with Session(kind) as session:
         yield session
 
 
@@ -91,19 +99,19 @@ def test_it_is_nobody_and_can_become_no_one(shared):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="users can only be given away by root")
-def test_every_process_has_a_user_of_its_own():
-    with Session() as one, Session() as two:
+def test_every_process_has_a_user_of_its_own(kind):
+    with Session(kind) as one, Session(kind) as two:
         users = [printed(s, "import os; print(os.getuid())") for s in (one, two)]
     assert users[0] != users[1]
     assert all(int(user) >= bubblewrap.FIRST_USER for user in users)
 
 
-def test_what_is_written_is_gone_with_it():
-    with Session() as session:
+def test_what_is_written_is_gone_with_it(kind):
+    with Session(kind) as session:
         printed(session, "open('/tmp/mark', 'w').write('x')")
         assert printed(session, "import os; print(os.listdir())") == "['mark']"
     assert not Path("/tmp/mark").exists()
-    with Session() as session:
+    with Session(kind) as session:
         assert printed(session, "import os; print(os.listdir('/tmp'))") == "[]"
 
 
@@ -207,13 +215,13 @@ while True: pass
 
 
 @pytest.fixture
-def small(monkeypatch):
+def small(kind, monkeypatch):
     """A machine where little is allowed."""
     for name, most in (("MEMORY", 300), ("HOME_SIZE", 20), ("SHARED_SIZE", 20)):
         monkeypatch.setattr(limits, name, most * 2**20)
     monkeypatch.setattr(limits, "FILE_SIZE", 8 * 2**20)
     monkeypatch.setattr(limits, "PROCESSES", 20)
-    with Session() as session:
+    with Session(kind) as session:
         yield session
 
 
@@ -287,8 +295,8 @@ def test_a_limit_cannot_be_raised(shared):
     assert printed(shared, source).split() == ["no"] * 3
 
 
-def test_another_sandbox_cannot_be_hurt(session):
-    with Session() as attacker, gone("killed"):
+def test_another_sandbox_cannot_be_hurt(kind, session):
+    with Session(kind) as attacker, gone("killed"):
         everyone = "try: os.kill(-1, 9)\nexcept OSError: pass"
         attacker.run_cell("cell", f"import os\n{everyone}\nos.kill(os.getpid(), 9)", 20)
     assert printed(session, "print(1)") == "1"
@@ -300,10 +308,10 @@ def test_another_sandbox_cannot_be_hurt(session):
 def test_a_machine_without_bubblewrap_is_our_failure(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(Infrastructure, match="bwrap"):
-        Session()
+        Session(Bubblewrap())
 
 
 def test_what_bubblewrap_says_is_passed_on(monkeypatch):
     monkeypatch.setattr(limits, "HOME_SIZE", -1)
     with pytest.raises(Infrastructure, match=r"could not put up its walls: bwrap: "):
-        Session()
+        Session(Bubblewrap())

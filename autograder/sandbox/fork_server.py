@@ -1,0 +1,128 @@
+"""Runs inside: imports what notebooks need once, and forks a child for each session.
+
+No student code ever runs in it, so every child starts from the same clean state. It has
+one thread and starts none, since only that can be forked safely. A request is a JSON
+object with descriptors; the answer comes from the child itself, once its walls stand.
+"""
+
+import gc
+import importlib
+import json
+import os
+import socket
+import sys
+import time
+
+from autograder.sandbox import child, confine
+
+MAX_REQUEST = 1 << 20
+PATIENCE = 2.0
+
+
+def main():
+    """Serve requests from the socket named on the command line until it is closed."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(control, MAX_REQUEST, 64)
+        if not data:
+            return
+        request = json.loads(data)
+        answer = socket.socket(fileno=descriptors[0])
+        try:
+            _prepare(request["modules"])
+            _fork(control, answer, request, descriptors[1:])
+        except Exception as error:
+            answer.send(f"failed: {error}".encode())
+        answer.close()
+        for descriptor in descriptors[1:]:
+            os.close(descriptor)
+
+
+def _prepare(modules):
+    """Import modules that are not there yet, then keep the heap as it is."""
+    missing = [name for name in modules if name not in sys.modules]
+    for name in missing:
+        importlib.import_module(name)
+    if missing:
+        gc.collect()
+        gc.freeze()  # a collection in a child would copy every page
+    deadline = time.monotonic() + PATIENCE
+    while (threads := len(os.listdir("/proc/self/task"))) != 1:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{threads} threads; only one can be forked safely")
+        time.sleep(0.01)  # one that an import has started may be about to end
+
+
+def _fork(control, answer, request, descriptors):
+    """Fork a child, which forks the first process of new namespaces and leaves."""
+    first = os.fork()
+    if first:
+        os.waitpid(first, 0)
+        return
+    try:
+        control.close()
+        os.setsid()
+        confine.own_namespaces()
+        if os.fork() == 0:
+            _init(answer, request, descriptors)
+    except BaseException as error:
+        answer.send(f"failed: {error}".encode())
+    finally:
+        os._exit(0)
+
+
+def _init(answer, request, descriptors):
+    """The first process behind the walls: puts them up, then waits for the second."""
+    requests, replies, errors, status, program, *files = descriptors
+    confine.own_files(request["home"], request["home_size"], request["shared_size"])
+    for name, file in zip(request["files"], files, strict=True):
+        _write(name, file)
+    os.dup2(errors, 2)
+    confine.limit(request["limits"])
+    confine.give_up_privileges(request["user"])
+    confine.filter_calls(_read(program))
+    answer.send(b"confined")
+    answer.close()
+    student = os.fork()
+    if student == 0:
+        for descriptor in (errors, status, program, *files):
+            os.close(descriptor)
+        os._exit(_run(requests, replies))
+    for descriptor in (requests, replies):
+        os.close(descriptor)
+    os.write(status, json.dumps({"exit-code": _wait_for(student)}).encode())
+    os._exit(0)
+
+
+def _run(requests, replies):
+    try:
+        child.after_fork()
+        child.run(requests, replies)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+def _wait_for(student):
+    """Reap whatever ends until the student's process does; its code as in shells."""
+    while True:
+        pid, state = os.wait()
+        if pid == student:
+            code = os.waitstatus_to_exitcode(state)
+            return code if code >= 0 else 128 - code
+
+
+def _write(name, file):
+    with open(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as home:
+        home.write(_read(file))
+
+
+def _read(file):
+    """A whole file, from its beginning; the descriptor stays open."""
+    size = os.fstat(file).st_size
+    return os.pread(file, size, 0)
+
+
+if __name__ == "__main__":
+    main()
