@@ -17,7 +17,7 @@ from autograder.problems import Infrastructure, Problem
 from autograder.sandbox.fork_walls import forking
 from autograder.sandbox.session import Gone, Session
 from autograder.sandbox.system_calls import filter_program
-from autograder.sandbox.walls import NoWalls, Walls
+from autograder.sandbox.walls import Bubblewrap, NoWalls, Walls
 
 INSTALL = (
     "install it (Debian, Ubuntu: sudo apt-get install bubblewrap libseccomp2; "
@@ -131,10 +131,8 @@ print(os.getuid() != 0, len(refused) == 3, len(os.listdir("/proc/1/task")) == 1)
 
 
 def _tried():
-    begin = time.monotonic()
     try:
-        with Session() as session:
-            taken = time.monotonic() - begin
+        with Session(Bubblewrap()) as session:
             seen = session.run_cell("look", LOOK, 30).printed.split()
     except Infrastructure as problem:
         return [Finding("sandbox", str(problem), NAMESPACES)]
@@ -144,5 +142,17 @@ def _tried():
     missing = [wall for wall, held in zip(walls, seen, strict=False) if held != "True"]
     if missing or len(seen) != len(walls):
         return [Finding("sandbox", f"missing: {', '.join(missing)}", NAMESPACES)]
-    found = f"starts in {1000 * taken:.0f} ms; {', '.join(walls)}"
-    return [Finding("sandbox", found)]
+    return [Finding("sandbox", ", ".join(walls)), _forked()]
+
+
+def _forked():
+    """How processes are started; both ways have the same walls."""
+    walls = forking()
+    for _ in range(2):  # the first starts the server, or finds that it cannot
+        begin = time.monotonic()
+        Session(walls).close()
+        taken = f"{1000 * (time.monotonic() - begin):.0f} ms"
+    if walls.why_not:
+        found = f"a new one for each notebook, {taken}; it cannot be forked: "
+        return Finding("processes", found + walls.why_not)
+    return Finding("processes", f"forked for each notebook, {taken}")

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from autograder.problems import Infrastructure
-from autograder.sandbox import bubblewrap, fork_server, fork_walls
+from autograder.sandbox import bubblewrap, fork_walls
 from autograder.sandbox.fork_walls import Forking
 from autograder.sandbox.imports import imported_modules
 from autograder.sandbox.notebook_run import Cell

@@ -51,6 +51,16 @@ def test_this_machine_has_all_that_is_needed(capsys):
     assert "another user, no network, own processes" in output
 
 
+def test_doctor_says_how_processes_are_started(capsys, monkeypatch):
+    assert "forked for each notebook" in doctor(capsys)[1]
+    walls = Forking()
+    walls.why_not = "no room"
+    monkeypatch.setattr(machine, "forking", lambda: walls)
+    code, output = doctor(capsys)
+    assert code == 0
+    assert "a new one for each notebook" in output and "no room" in output
+
+
 def test_doctor_says_what_is_missing_and_how_to_get_it(capsys, without):
     without("bwrap")
     code, output = doctor(capsys)
