@@ -72,8 +72,12 @@ def give_up_privileges(user: int | None):
     none = (ctypes.c_uint32 * 6)()
     _call("capset", ctypes.byref(header), ctypes.byref(none))
     _call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    # as after an exec: a process may look at itself in /proc
-    _call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)
+    show_in_proc(False)
+
+
+def show_in_proc(is_shown: bool):
+    """Whether processes of the same user may look into this one by /proc."""
+    _call("prctl", PR_SET_DUMPABLE, int(is_shown), 0, 0, 0)
 
 
 def _own_user():

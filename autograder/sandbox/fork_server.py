@@ -96,6 +96,7 @@ def _init(answer, request, descriptors):
 
 def _run(requests, replies):
     try:
+        confine.show_in_proc(True)  # to itself, as after an exec
         child.after_fork()
         child.run(requests, replies)
     except BaseException:
