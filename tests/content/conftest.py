@@ -20,7 +20,7 @@ def repository() -> Course:
 def copied_course(tmp_path_factory) -> Course:
     """Solutions, released notebooks and the sample class in a folder of their own."""
     root = tmp_path_factory.mktemp("course")
-    for name in ("solutions", "notebooks"):
+    for name in ("solutions", "notebooks", "book"):
         shutil.copytree(ROOT / name, root / name)
     shutil.copy(ROOT / "nbgrader_config.py", root)
     shutil.copytree(ROOT / "sample_class" / "submitted", root / "class" / "submitted")

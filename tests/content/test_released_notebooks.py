@@ -19,6 +19,7 @@ def fresh(repository, tmp_path_factory):
     """A course released from nothing."""
     root = tmp_path_factory.mktemp("fresh")
     shutil.copytree(repository.solutions, root / "solutions")
+    shutil.copytree(repository.root / "book", root / "book")
     shutil.copy(repository.root / "nbgrader_config.py", root)
     course = Course.find(root)
     for chapter in course.chapters.values():
