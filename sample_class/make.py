@@ -4,6 +4,7 @@ Run it after a chapter was added or changed: ``make sample-class``. What each st
 deserves follows from how the submission is made, not from grading it.
 """
 
+import ast
 import json
 import shutil
 from collections.abc import Callable
@@ -142,14 +143,17 @@ def _submit(course: Course, student: Student, chapter: Chapter):
     path = course.notebooks / chapter.name / f"{chapter.name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     cells = {cell.id: cell for cell in notebook.cells}
-    points = 0
+    is_right = {}
     for index, (name, exercise) in enumerate(chapter.exercises.items()):
         trains = exercise.seeds is not None
         answer = student.answer if student.trains or not trains else untouched
         source, right = answer(chapter, exercise, index)
         if source is not None:
             cells[name].source = source
-        points += exercise.points * right
+        # an answer that calls a wrong one is wrong as well
+        used = [is_right[other] for other in _names(source) & is_right.keys()]
+        is_right[name] = right and all(used)
+    points = sum(chapter.exercises[name].points for name in is_right if is_right[name])
     folder = HERE / "submitted" / student.name / chapter.name
     folder.mkdir(parents=True)
     text = nbformat.writes(notebook) + "\n"
@@ -157,6 +161,15 @@ def _submit(course: Course, student: Student, chapter: Chapter):
         text, points = text[: len(text) // 2], UNREADABLE
     (folder / f"{chapter.name}.ipynb").write_text(text, encoding="utf-8")
     return points
+
+
+def _names(source):
+    """The names that a cell's code uses; none where it is not Python."""
+    try:
+        nodes = ast.walk(ast.parse(source or ""))
+    except SyntaxError:
+        return set()
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
 if __name__ == "__main__":
