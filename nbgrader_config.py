@@ -42,7 +42,9 @@ c.GenerateFeedback.exporter_class = (
 )
 c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
 
-# formgrader shows autograded notebooks: students' HTML is cut down to plain marks
+# formgrader shows autograded notebooks: students' markdown as text, and whatever HTML
+# there is cut down to plain marks
+c.HTMLExporter.preprocessors = ["autograder.nbgrader_plugin.ShowAsText"]
 c.HTMLExporter.sanitize_html = True
 c.SanitizeHTML.strip = True
 c.SanitizeHTML.tags = (

@@ -1,5 +1,6 @@
 """Our grading inside plain nbgrader: preprocessors for its commands, no patches."""
 
+import shutil
 import weakref
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from autograder.grading.record import Record
 from autograder.grading.run import GradingRun
 from autograder.grading.shown_code import ShownCode
 from autograder.grading.transplant import ADDED, transplant
+from autograder.ingest.notebook import Unreadable
 from autograder.ingest.submission import data_files, submission_of
 from autograder.sandbox.machine import walls_for
 
@@ -38,13 +40,34 @@ class Transplant(_Grading):
 
     def preprocess(self, nb, resources):
         chapter_run = self._chapter_run(resources)
-        submission = submission_of(
-            nb, resources["nbgrader"]["student"], chapter_run.chapter.name
-        )
+        student, chapter = resources["nbgrader"]["student"], chapter_run.chapter.name
+        course = chapter_run.course
+        self._leave_behind(course, Path(student, chapter))
+        _require_own_file(course.submitted, Path(student, chapter, f"{chapter}.ipynb"))
+        submission = submission_of(nb, student, chapter)
         planted = transplant(chapter_run.pristine, submission)
         for note in planted.notes:
             self.log.warning("%s: %s", submission.student, note)
         return planted.annotated(), resources
+
+    def _leave_behind(self, course, place):
+        """Remove what nbgrader has copied from beside the notebook, links followed.
+
+        It would go on into the feedback, and so to the student.
+        """
+        ours = {path.name for path in (course.source / place.name).iterdir()}
+        for path in (course.autograded / place).iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in ours:
+                path.unlink()
+
+
+def _require_own_file(submitted, place):
+    """Raise Unreadable where a link leads to what another has handed in."""
+    for path in (place, *place.parents[:-1]):
+        if (submitted / path).is_symlink():
+            raise Unreadable(f"{path}: a link; hand in the file itself")
 
 
 class Judge(_Grading):

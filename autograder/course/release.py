@@ -1,12 +1,13 @@
 """From solutions/ to what students get, by nbgrader's own assignment machinery."""
 
+import contextlib
 import copy
 import hashlib
 import io
 import json
 import logging
+import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import nbformat
@@ -14,16 +15,17 @@ from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearSolutions, ComputeChecksums, LockCells
-from sqlalchemy import make_url
 
 from autograder.checking import public
 from autograder.checking.public import PublicExercise
 from autograder.course.chapter import Chapter
+from autograder.course.database import database_file, make_gradebook
 from autograder.course.layout import Course
 from autograder.problems import Problem
 from autograder.version import grader_version
 
 STAMPS = "released.json"
+WORKSHOP = ".releasing"
 
 
 def release(course: Course, chapter: Chapter) -> bool:
@@ -32,17 +34,21 @@ def release(course: Course, chapter: Chapter) -> bool:
     Returns whether anything had to be done: a chapter that is released as it stands,
     in this class and in notebooks/, is left alone.
     """
-    is_known = _is_registered(course, chapter.name)
-    if is_known and _stamps(course).get(chapter.name) == _stamp(course, chapter):
+    stamps = _stamps(course)
+    stamp = stamps.pop(chapter.name, None)
+    if stamp == _stamp(course, chapter) and _is_registered(course, chapter.name):
         return False
-    folder = course.source / chapter.name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    nbformat.write(chapter.source, folder / f"{chapter.name}.ipynb")
-    public.write(folder / public.FILE_NAME, chapter.name, public_exercises(chapter))
-    _generate_assignment(course, chapter.name)
-    stamps = _stamps(course) | {chapter.name: _stamp(course, chapter)}
-    _stamps_file(course).write_text(json.dumps(stamps, indent=1) + "\n")
+    with _workshop(course) as workshop:
+        _write_stamps(course, stamps, workshop)  # what is killed is never believed
+        folder = course.source / chapter.name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        nbformat.write(chapter.source, folder / f"{chapter.name}.ipynb")
+        public.write(folder / public.FILE_NAME, chapter.name, public_exercises(chapter))
+        make_gradebook(course)
+        _generate_assignment(course, chapter.name, workshop)
+        stamps[chapter.name] = _stamp(course, chapter)
+        _write_stamps(course, stamps, workshop)
     return True
 
 
@@ -70,8 +76,8 @@ def stub_notebook(course: Course, chapter: Chapter):
 
 def _is_registered(course, name):
     """Whether the class's gradebook knows the chapter."""
-    url = make_url(course.database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database).is_file():
+    file = database_file(course)
+    if file is not None and not file.is_file():
         return False
     with Gradebook(
         course.database_url, course.config.CourseDirectory.course_id
@@ -79,17 +85,30 @@ def _is_registered(course, name):
         return name in {assignment.name for assignment in book.assignments}
 
 
-def _generate_assignment(course, name):
+@contextlib.contextmanager
+def _workshop(course):
+    """A folder for what is not finished; its name is fixed, so that none pile up."""
+    folder = course.source.parent / WORKSHOP
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _generate_assignment(course, name, workshop):
     """Let nbgrader write beside notebooks/ first: what fails leaves the old one."""
-    with tempfile.TemporaryDirectory(dir=course.source.parent) as folder:
-        config = copy.deepcopy(course.config)
-        config.CourseDirectory.release_directory = folder
-        directory = CourseDirectory(config=config)
-        directory.assignment_id = name
-        _convert(GenerateAssignment(coursedir=directory, config=config), name)
-        shutil.rmtree(course.notebooks / name, ignore_errors=True)
-        course.notebooks.mkdir(parents=True, exist_ok=True)
-        shutil.move(Path(folder) / name, course.notebooks / name)
+    made, old = workshop / "release", workshop / "old"
+    config = copy.deepcopy(course.config)
+    config.CourseDirectory.release_directory = str(made)
+    directory = CourseDirectory(config=config)
+    directory.assignment_id = name
+    _convert(GenerateAssignment(coursedir=directory, config=config), name)
+    course.notebooks.mkdir(parents=True, exist_ok=True)
+    if (course.notebooks / name).exists():
+        shutil.move(course.notebooks / name, old)
+    shutil.move(made / name, course.notebooks / name)
 
 
 def _convert(converter, name):
@@ -126,13 +145,20 @@ def _stamps_file(course):
 def _stamps(course):
     try:
         return json.loads(_stamps_file(course).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # what cannot be read says nothing
         return {}
 
 
+def _write_stamps(course, stamps, workshop):
+    new = workshop / STAMPS
+    new.write_text(json.dumps(stamps, indent=1) + "\n")
+    os.replace(new, _stamps_file(course))
+
+
 def _stamp(course, chapter):
-    notebook = course.notebooks / chapter.name / f"{chapter.name}.ipynb"
-    return [chapter.version, grader_version(), _digest(notebook)]
+    folder = course.notebooks / chapter.name
+    files = (folder / f"{chapter.name}.ipynb", folder / public.FILE_NAME)
+    return [chapter.version, grader_version(), *map(_digest, files)]
 
 
 def _digest(path: Path):

@@ -1,11 +1,17 @@
 """Scores into nbgrader's own gradebook."""
 
-import warnings
-
-from nbgrader.api import Gradebook, MissingEntry
-from sqlalchemy.exc import SAWarning
+from nbgrader.api import (
+    Comment,
+    Grade,
+    Gradebook,
+    MissingEntry,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
 
 from autograder.checking.verdict import NOT_ATTEMPTED
+from autograder.course.database import make_gradebook
 from autograder.course.layout import Course
 from autograder.grading.record import Record
 
@@ -15,6 +21,7 @@ class ClassGradebook:
 
     def __init__(self, course: Course):
         config = course.config.CourseDirectory
+        make_gradebook(course)
         self._gradebook = Gradebook(course.database_url, config.course_id)
 
     def __enter__(self):
@@ -29,18 +36,20 @@ class ClassGradebook:
 
     def has(self, record: Record) -> bool:
         """Whether the gradebook holds exactly the scores of `record`."""
-        found = self._grades(record, create=False)
-        if found is None:
+        if not self._has_submission(record.student, record.chapter):
             return False
+        found = self._grades(record)
         return all(found[v.exercise].auto_score == v.score for v in record.verdicts)
 
     def write(self, record: Record):
-        """Write one submission's scores, all of them or none.
+        """Write one submission's scores, all of them or none, in one transaction.
 
         A score that a person has given by hand stays; the grade is then marked for
         another look.
         """
-        grades = self._grades(record, create=True)
+        if not self._has_submission(record.student, record.chapter):
+            self._add_submission(record.student, record.chapter)
+        grades = self._grades(record)
         for verdict in record.verdicts:
             grade = grades[verdict.exercise]
             grade.auto_score = verdict.score
@@ -65,16 +74,32 @@ class ClassGradebook:
             return False
         return True
 
-    def _grades(self, record, create):
-        """The submission's grades by exercise; None when there is no submission."""
+    def _add_submission(self, student, chapter):
+        """Add what nbgrader adds, without its commits: no grade without a score."""
+        book = self._gradebook
+        with book.db.no_autoflush:
+            assignment = book.find_assignment(chapter)
+            submission = SubmittedAssignment(
+                assignment=assignment, student=self._student(student)
+            )
+            for notebook in assignment.notebooks:
+                tasks = notebook.task_cells
+                submitted = SubmittedNotebook(notebook=notebook, assignment=submission)
+                for cell in (*notebook.grade_cells, *tasks):
+                    Grade(cell_id=cell.id, notebook=submitted)
+                for cell in (*notebook.solution_cells, *tasks):
+                    Comment(cell_id=cell.id, notebook=submitted)
+            book.db.add(submission)
+        book.db.flush()
+
+    def _student(self, name):
+        try:
+            return self._gradebook.find_student(name)
+        except MissingEntry:
+            return Student(id=name)
+
+    def _grades(self, record):
+        """The grades of a submission by exercise."""
         book, chapter, student = self._gradebook, record.chapter, record.student
-        if create:
-            book.update_or_create_student(student)
-            with warnings.catch_warnings():
-                # nbgrader's own order of adding rows; nothing is lost by it
-                warnings.simplefilter("ignore", SAWarning)
-                book.update_or_create_submission(chapter, student)
-        elif not self._has_submission(student, chapter):
-            return None
         notebook = book.find_submission_notebook(chapter, chapter, student)
         return {grade.name.removeprefix("test_"): grade for grade in notebook.grades}

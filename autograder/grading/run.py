@@ -8,8 +8,8 @@ from autograder.checking.exercise import Exercise
 from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
 from autograder.course.release import stub_notebook
-from autograder.sandbox.notebook_run import Calls
 from autograder.sandbox.fork_walls import forking
+from autograder.sandbox.notebook_run import MAX_ANSWERS, Calls
 from autograder.sandbox.walls import Walls
 
 
@@ -95,4 +95,5 @@ def calls_of(exercise: Exercise, cases, sizes=None, times: int = 1) -> Calls:
         exercise.seconds * times,
         None if exercise.memory is None else exercise.memory * 2**20,
         sizes,
+        MAX_ANSWERS * times,
     )

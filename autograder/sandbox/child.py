@@ -20,11 +20,8 @@ from autograder.checking.values import (
     from_bytes,
     to_bytes,
 )
+from autograder.sandbox import limits
 from autograder.sandbox.notebook_names import notebook_names, run_code
-
-MAX_PRINTED = 20_000
-MAX_FIGURES = 4
-MAX_FIGURE_BYTES = 500_000
 
 
 def main():
@@ -68,7 +65,7 @@ def _answer(request, namespace, probes):
 
 
 def _run_cell(source, name, namespace):
-    printed = CappedText(MAX_PRINTED)
+    printed = CappedText(limits.PRINTED)
     filename = f"<cell {name}>"
     remember_source(filename, source)
     raised = None
@@ -100,10 +97,10 @@ def _figures():
         return []
     drawn = []
     try:
-        for number in plt.get_fignums()[:MAX_FIGURES]:
+        for number in plt.get_fignums()[: limits.FIGURES]:
             buffer = io.BytesIO()
             plt.figure(number).savefig(buffer, format="png", dpi=80)
-            if buffer.tell() <= MAX_FIGURE_BYTES:
+            if buffer.tell() <= limits.FIGURE_SIZE:
                 drawn.append(np.frombuffer(buffer.getvalue(), dtype=np.uint8))
         plt.close("all")
     except Exception:

@@ -48,6 +48,7 @@ class Forking(Walls):
         self._fresh = Bubblewrap()
         self._lock = threading.Lock()
         self._server = None
+        self._retired = []
         self._failures = 0
 
     def start(self, pipes, errors, files, space=None, modules=()) -> Enclosed:
@@ -62,12 +63,15 @@ class Forking(Walls):
     def close(self):
         """End the fork server and whatever came from it."""
         with self._lock:
-            self._end_server()
+            for server in (self._server, *self._retired):
+                if server is not None:
+                    server.close()
+            self._server, self._retired = None, []
 
     def _fork(self, pipes, errors, files, space, modules):
         with self._lock:
             if self._server is not None and not self._server.is_fit():
-                self._end_server()
+                self._retire_server()
             if self._server is None:
                 self._server = ForkServer()
             forked = self._server.fork(pipes, errors, files, space, modules)
@@ -77,14 +81,17 @@ class Forking(Walls):
     def _note(self, why):
         """A server that failed is replaced; where the next one fails too, none is."""
         with self._lock:
-            self._end_server()
+            self._retire_server()
             self._failures += 1
             if self._failures >= MOST_FAILURES:
                 self.why_not = why
 
-    def _end_server(self):
+    def _retire_server(self):
+        """Let another take its place; who came from it is not to suffer for that."""
+        self._retired = [server for server in self._retired if not server.is_ended()]
         if self._server is not None:
-            self._server.close()
+            self._server.retire()
+            self._retired.append(self._server)
             self._server = None
 
 
@@ -99,6 +106,9 @@ class ForkServer:
 
     def __init__(self):
         self._count = 0
+        self._living = 0
+        self._is_retired = False
+        self._lock = threading.Lock()
         self._errors = memory_file(b"")
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, memory_file(bubblewrap.server_options()) as options:
@@ -114,7 +124,7 @@ class ForkServer:
 
     def is_fit(self) -> bool:
         """Whether it lives and has not forked too often."""
-        return self._process.poll() is None and self._count < MOST_CHILDREN
+        return not self.is_ended() and self._count < MOST_CHILDREN
 
     def fork(self, pipes, errors, files, space, modules) -> "Forked":
         """Fork a confined child; raises Infrastructure with the cause if it cannot."""
@@ -137,7 +147,28 @@ class ForkServer:
             except BaseException:
                 os.close(status)
                 raise
-        return Forked(init, status)
+        with self._lock:
+            self._living += 1
+        return Forked(init, status, self._one_less)
+
+    def retire(self):
+        """Fork no more, and end with the last process that it has forked."""
+        with self._lock:
+            self._is_retired = True
+            is_last = not self._living
+        if is_last:
+            self.close()
+
+    def _one_less(self):
+        with self._lock:
+            self._living -= 1
+            is_last = self._is_retired and not self._living
+        if is_last:
+            self.close()
+
+    def is_ended(self) -> bool:
+        """Whether its process is gone."""
+        return self._process.poll() is not None
 
     def close(self):
         """End it, and with it every process that it has forked."""
@@ -205,11 +236,15 @@ def _popen_for_good(command, **options) -> subprocess.Popen:
 
 
 class Forked(Enclosed):
-    """A forked process; the server's init reaps it, so its end is told by a pipe."""
+    """A forked process; the server's init reaps it, so its end is told by a pipe.
 
-    def __init__(self, init: int, status: int):
+    on_end: called once, when it has been ended.
+    """
+
+    def __init__(self, init: int, status: int, on_end):
         super().__init__(None, init, status=status)
         self._code = None
+        self._on_end = on_end
 
     def exit_code(self, seconds):
         deadline = time.monotonic() + seconds
@@ -225,4 +260,6 @@ class Forked(Enclosed):
         return 128 - self._code if self._code > 128 else self._code
 
     def _reap(self):
-        """Nothing to do: it is not ours."""
+        """It is not ours to wait for; the server may want to know."""
+        on_end, self._on_end = self._on_end, lambda: None
+        on_end()

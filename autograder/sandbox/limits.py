@@ -24,6 +24,10 @@ FILES = 20_000  # in folders that are memory themselves
 SOCKETS = 256
 CPU_SECONDS = 900
 WATCH_SECONDS = 0.1
+# of what a cell says: characters, figures, bytes of a figure
+PRINTED = 20_000
+FIGURES = 4
+FIGURE_SIZE = 500_000
 
 
 def command(own_user: bool, address_space: int | None = None) -> list[str]:

@@ -15,6 +15,9 @@ from autograder.sandbox.session import PATIENCE, CellRun, Gone, Session
 CELL_SECONDS = 60.0
 MAX_DEATHS = 12
 ROUNDS = 3
+# what is kept here, in bytes: of one exercise's answers, of all that cells said
+MAX_ANSWERS = 32 * 2**20
+MAX_SAID = 16 * 2**20
 KILLED, LIMIT = "killed", "limit"
 
 
@@ -35,13 +38,14 @@ class Calls:
     together. memory:
     the bytes that may be mapped beyond what is mapped before the first call; the calls
     have a process of their own then. sizes: the inputs of a small and of a large call,
-    whose times are compared.
+    whose times are compared. kept: the most bytes that all answers may hold.
     """
 
     inputs: list[dict]
     seconds: float
     memory: int | None = None
     sizes: tuple[dict, dict] | None = None
+    kept: int = MAX_ANSWERS
 
 
 @dataclass
@@ -86,6 +90,7 @@ class _Runner:
         self._modules = imported_modules(cells)
         self._session = None
         self._deaths = 0
+        self._room = MAX_SAID
         self._result = NotebookRun()
 
     def run(self):
@@ -102,10 +107,15 @@ class _Runner:
         def attempt():
             session = self._session_before(index)
             run = session.run_cell(cell.name, cell.source, CELL_SECONDS)
-            self._result.cells[cell.name] = run
+            self._result.cells[cell.name] = self._kept(run)
 
         if reason := self._twice_if_killed(attempt):
             self._result.gone[cell.name] = reason
+
+    def _kept(self, run):
+        """What a cell said, as long as there is room; then only that it raised."""
+        self._room -= len(run.printed) + sum(map(len, run.figures))
+        return run if self._room >= 0 else CellRun(run.raised)
 
     def _call(self, index, cell):
         if cell.name in self._result.gone:
@@ -191,15 +201,29 @@ def _answer(session, exercise, calls, called):
         left = min(end - session.cpu_seconds(), _unwaited(deadline))
         return session.call(exercise, inputs, max(0.0, left))
 
+    room = calls.kept
     for inputs in calls.inputs:
         answer = ask(inputs)
         if answer is None:
             called.no_probe = True
             return
+        room -= size_of(answer.value)
+        if room < 0:
+            called.answers.clear()
+            raise Gone(LIMIT)
         called.answers.append(answer)
     if calls.sizes is not None:
         small, large = _least_seconds(session, ask, calls.sizes)
         called.growth = large / max(small, 1e-9)
+
+
+def size_of(value) -> int:
+    """The bytes that a value holds, roughly; small things count as eight."""
+    if isinstance(value, (list, tuple)):
+        return 8 + sum(map(size_of, value))
+    if isinstance(value, dict):
+        return 8 + sum(size_of(item) for pair in value.items() for item in pair)
+    return getattr(value, "nbytes", len(value) if isinstance(value, str) else 8)
 
 
 def _unwaited(deadline):

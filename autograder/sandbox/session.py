@@ -99,7 +99,7 @@ class Session:
         printed = reply.get("printed")
         return CellRun(
             _raised(reply.get("raised")),
-            printed if isinstance(printed, str) else "",
+            printed[: limits.PRINTED] if isinstance(printed, str) else "",
             _figures(reply.get("figures")),
         )
 
@@ -260,6 +260,7 @@ def _figures(items):
     """PNG bytes from what the process says it drew."""
     if not isinstance(items, list):
         return []
-    arrays = [i for i in items[:4] if not isinstance(i, Opaque) and hasattr(i, "dtype")]
-    pngs = [array.tobytes() for array in arrays]
+    items = items[: limits.FIGURES]
+    arrays = [i for i in items if not isinstance(i, Opaque) and hasattr(i, "dtype")]
+    pngs = [a.tobytes() for a in arrays if a.nbytes <= limits.FIGURE_SIZE]
     return [png for png in pngs if png.startswith(b"\x89PNG\r\n\x1a\n")]

@@ -5,8 +5,9 @@ from nbgrader.api import Gradebook
 from autograder.course.source import grade_id
 from autograder.grading import record as records
 from autograder.grading.grade import grade_notebook
-from autograder.grading.ingest import Submission, SubmittedCell
 from autograder.grading.transplant import transplant
+from autograder.ingest.notebook import SubmittedCell
+from autograder.ingest.submission import Submission
 
 CHAPTER = "ch01_sample"
 WRONG = "def normalise(X):\n    return X / X.sum()"

@@ -186,6 +186,16 @@ def test_a_server_is_renewed_after_many_children(walls, monkeypatch):
     assert servers[0] == servers[1] != servers[2]
 
 
+def test_a_server_that_is_renewed_ends_with_its_last_child(walls, monkeypatch):
+    monkeypatch.setattr(fork_walls, "MOST_CHILDREN", 1)
+    with Session(walls) as session:
+        first = server_of(walls)
+        assert said(walls, "print(1)") == "1"
+        assert server_of(walls) is not first and first.poll() is None
+        assert session.run_cell("cell", "print(2)", 20).printed == "2\n"
+    assert first.wait(20) is not None
+
+
 @pytest.fixture
 def broken(monkeypatch):
     """A server that never comes up."""

@@ -4,8 +4,9 @@ import nbformat
 import pytest
 
 from autograder.course.release import stub_notebook
-from autograder.grading.ingest import Submission, SubmittedCell
 from autograder.grading.transplant import ADDED, transplant
+from autograder.ingest.notebook import SubmittedCell
+from autograder.ingest.submission import Submission
 
 
 @pytest.fixture
