@@ -100,8 +100,10 @@ def _walls(capabilities, user="1000"):
     for name, value in environment(HOME).items():
         yield from ("--setenv", name, value)
     yield from _system()
-    yield from ("--symlink", HOME.lstrip("/"), "/tmp")
-    yield from _python()
+    places = _python_places()
+    if not any(place.is_relative_to("/tmp") for place in places):
+        yield from ("--symlink", HOME.lstrip("/"), "/tmp")
+    yield from _bound(places)
 
 
 def _own():
@@ -129,7 +131,7 @@ def _memory(place, size):
     yield from ("--perms", "1777", "--size", str(size), "--tmpfs", place)
 
 
-def _python():
+def _python_places():
     """The running Python with its packages, and what a notebook needs of us."""
     prefixes = dict.fromkeys((sys.base_prefix, sys.prefix))
     places = [
@@ -139,9 +141,13 @@ def _python():
     ]
     engine = Path(autograder.__file__).resolve().parent
     places += [engine / part for part in ("__init__.py", "checking", "sandbox")]
-    places = [p for p in places if p.exists() and not p.is_relative_to("/usr")]
+    return [p for p in places if p.exists() and not p.is_relative_to("/usr")]
+
+
+def _bound(places):
+    """The places as they are, read-only, below folders that any user may pass."""
     above = {folder for place in places for folder in place.parents[:-1]}
-    for folder in sorted(above):  # made first, so that any user may pass
+    for folder in sorted(above):
         yield from ("--perms", "0755", "--dir", str(folder))
     for place in places:
         yield from ("--ro-bind", str(place), str(place))

@@ -202,5 +202,5 @@ verdict.decide = check_module.decide = lambda name, points, *_: verdict.Verdict(
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_forging(three, attack):
-    three.undergo(attack)
+def test_forging(settled, attack):
+    settled.undergo(attack)
