@@ -60,6 +60,7 @@ class Session:
         self._walls = walls or forking()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115, closed in close()
         self._enclosed = None
+        self._looked = time.monotonic()
         theirs_in, self._requests = os.pipe()
         self._replies, theirs_out = os.pipe()
         try:
@@ -206,8 +207,16 @@ class Session:
         while True:
             if budget.is_spent():
                 raise Gone("timeout")
-            if any(select.select(*wanted, [], limits.WATCH_SECONDS)):
+            is_ready = any(select.select(*wanted, [], limits.WATCH_SECONDS))
+            self._look_at_memory()
+            if is_ready:
                 return
+
+    def _look_at_memory(self):
+        """Now and then, also where replies come quickly: others may fill it."""
+        now = time.monotonic()
+        if now - self._looked >= limits.WATCH_SECONDS:
+            self._looked = now
             if limits.is_over(self._enclosed.init):
                 raise Gone("limit")
 

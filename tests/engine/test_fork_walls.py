@@ -156,9 +156,9 @@ def pipes():
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="elsewhere it is root of nothing")
-def test_the_server_keeps_only_what_it_needs(shared):
-    said(shared, "print(1)")
-    inside = psutil.Process(server_of(shared).pid).children()[0].children()
+def test_the_server_keeps_only_what_it_needs(walls):
+    said(walls, "print(1)")
+    inside = psutil.Process(server_of(walls).pid).children()[0].children()
     state = Path(f"/proc/{inside[0].pid}/status").read_text().splitlines()
     (held,) = (int(line.split()[1], 16) for line in state if line.startswith("CapEff"))
     needed = {6, 7, 8, 21, 31}  # SETGID SETUID SETPCAP SYS_ADMIN SETFCAP
