@@ -79,7 +79,7 @@ def _require_sane(archive, name):
 
 def _member(archive, info, above, twice):
     """One member as an `Item`; None for folders and what systems leave behind."""
-    if info.is_dir():
+    if info.filename.endswith("/"):
         return None
     try:
         parts = _parts(info.filename)
@@ -101,6 +101,8 @@ def _member(archive, info, above, twice):
 def _parts(name):
     """The parts of a member's name; raises Unreadable for one that leads outside."""
     path = PurePosixPath(name.replace("\\", "/"))
+    if not path.parts:
+        raise Unreadable("a name that is none")
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise Unreadable("a name that leads outside of the archive")
     if len(path.parts) > 2 * MAX_DEPTH or len(name) > 1_000:

@@ -60,6 +60,15 @@ def test_names_that_lead_outside_are_refused(found, name):
     assert list(problems.values()) == ["a name that leads outside of the archive"]
 
 
+@pytest.mark.parametrize("name", ["", ".", "./."])
+def test_names_that_are_none_are_refused(found, name):
+    info = zipfile.ZipInfo("x")
+    info.filename = name
+    read, problems = found({info: b"1", "good": b"2"})
+    assert read == {"class/good": b"2"}
+    assert list(problems.values()) == ["a name that is none"]
+
+
 def test_links_and_devices_are_refused(found):
     members = {"good": b"1"}
     for name, kind in (("link", stat.S_IFLNK), ("pipe", stat.S_IFIFO)):
