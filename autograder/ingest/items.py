@@ -49,7 +49,8 @@ class Item:
 
     @property
     def path(self) -> str:
-        return "/".join(self.parts)
+        # a name on the disk need not be text
+        return "/".join(self.parts).encode("utf-8", "replace").decode("utf-8")
 
     def read(self, most: int) -> bytes:
         """The content; raises Unreadable for more than `most` bytes or no file."""
