@@ -139,7 +139,8 @@ FROM_DISK = """\
 import json
 from pathlib import Path
 for folder in list(Path.cwd().parents)[:4]:
-    for path in folder.glob("**/source/*/*.ipynb"):
+    sources = (folder / "source", folder / "class" / "source")
+    for path in (path for source in sources for path in source.glob("*/*.ipynb")):
         for cell in json.loads(path.read_text())["cells"]:
             if "BEGIN SOLUTION" in "".join(cell["source"]):
                 exec("".join(cell["source"]))
@@ -179,6 +180,8 @@ WARNS = {
 }
 
 ATTACKS = [
+    Attack("none: honest and right", ALL, RIGHT, is_quick=True),
+    Attack("none: honest and wrong", is_quick=True),
     Attack("tests tagged skip-execution", edit=_skip_tests, is_quick=True),
     Attack("numpy.testing patched", first=PATCHED, is_quick=True),
     Attack("ast_transformers strip the asserts", first=NO_ASSERTS, is_quick=True),

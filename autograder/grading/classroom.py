@@ -126,8 +126,12 @@ def _ready(run, gradebook, student, chapter, force) -> Submission | Entry:
     folder = course.autograded / student / chapter.name
     done = records.read(folder)
     key = key_of(submission.digest, chapter.version)
-    written = course.feedback / student / chapter.name / f"{chapter.name}.html"
-    is_done = done is not None and done.key == key and written.exists()
+    written = (
+        folder / f"{chapter.name}.ipynb",
+        course.feedback / student / chapter.name / f"{chapter.name}.html",
+    )
+    is_done = done is not None and done.key == key
+    is_done = is_done and all(path.exists() for path in written)
     is_done = is_done and (done.sandboxed or not run.walls.sandboxed)
     if is_done and not force and gradebook.has(done):
         return Entry(student, chapter.name, done)

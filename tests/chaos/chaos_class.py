@@ -29,7 +29,7 @@ BROKEN = "broken"
 
 
 def make_class(root, submit):
-    """Hand in for everybody; what that has released is taken away again."""
+    """Hand in for everybody; that releases the chapter as well."""
     course = Course.find(root)
     checks = course.solutions / CHAPTER / "checks.py"
     text = checks.read_text()
@@ -41,6 +41,11 @@ def make_class(root, submit):
     path = course.submitted / BROKEN / CHAPTER / f"{CHAPTER}.ipynb"
     path.parent.mkdir(parents=True)
     path.write_text("{not JSON")
+
+
+def take_back(root):
+    """Leave of a class what was handed in, and nothing that a release has made."""
+    course = Course.find(root)
     shutil.rmtree(course.notebooks)
     for path in course.feedback.parent.iterdir():
         if path != course.submitted:

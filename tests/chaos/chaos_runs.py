@@ -12,7 +12,8 @@ import time
 import psutil
 from chaos_steps import count_steps
 
-from autograder.cli import main
+from autograder.cli import EXIT_OK, main
+from autograder.grading import command  # noqa: F401, the forks need not import it
 from autograder.sandbox.fork_walls import forking
 
 PATIENCE = 300
@@ -74,11 +75,11 @@ class Run:
             self.process.join(seconds)
         return self._code() is not None
 
-    def finish(self) -> float:
-        """Wait for a run that must succeed; returns the seconds since its start."""
+    def finish(self, codes=(EXIT_OK,)) -> float:
+        """Wait for a run that nobody kills; returns the seconds since its start."""
         assert self.ends_within(PATIENCE)
         taken = time.monotonic() - self._begin
-        assert self._code() == 0, self._words()
+        assert self._code() in codes, self._words()
         return taken
 
     def die(self) -> bool:

@@ -10,18 +10,22 @@ from pathlib import Path
 
 import psutil
 import pytest
-from chaos_class import files, gradebook, make_class, unscored
+from chaos_class import files, gradebook, make_class, take_back, unscored
 from chaos_runs import Run
+
+from autograder.cli import EXIT_OK, EXIT_PROBLEM
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", 5))
 SEED = 4211
+STARTING = 3.0  # seconds in which a fresh command imports all that it needs
 
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """A class before grading, the same graded, and what grading it took."""
+    """A class as handed in, released, and graded, and what all of it took."""
 
-    ungraded: Path
+    handed_in: Path
+    released: Path
     graded: Path
     seconds: float
     steps: int
@@ -30,23 +34,24 @@ class Undisturbed:
 @pytest.fixture(scope="session")
 def undisturbed(released_once, tmp_path_factory, submit):
     folder = tmp_path_factory.mktemp("undisturbed")
-    ungraded, graded = folder / "ungraded", folder / "graded"
-    shutil.copytree(released_once, ungraded)
-    make_class(ungraded, submit)
-    shutil.copytree(ungraded, graded)
+    handed_in, released = folder / "handed in", folder / "released"
+    shutil.copytree(released_once, released)
+    make_class(released, submit)
+    shutil.copytree(released, handed_in)
+    take_back(handed_in)
+    graded = shutil.copytree(handed_in, folder / "graded")
     run = Run(graded)
-    return Undisturbed(ungraded, graded, run.finish(), run.steps)
+    return Undisturbed(handed_in, released, graded, run.finish(), run.steps)
 
 
 # --- ways to disturb ------------------------------------------------------------
 
 
 def the_command(class_, root, chance):
-    """The command as it is typed, killed when it has begun to write."""
-    run = Run(root, fresh=True)
-    while not (root / "class" / "source").exists() and not run.ends_within(0.05):
-        pass
-    run.kill_after(chance.uniform(0, class_.seconds))
+    """The command as it is typed, at a moment of its start or of the whole run."""
+    if chance.random() < 0.5:
+        _replace(root, class_.released)
+    Run(root, fresh=True).kill_after(chance.uniform(0, class_.seconds + STARTING))
 
 
 def a_moment(class_, root, chance):
@@ -61,8 +66,7 @@ def a_step(class_, root, chance):
 
 def again(class_, root, chance):
     """The coordinator, when it grades a graded class once more."""
-    shutil.rmtree(root)
-    shutil.copytree(class_.graded, root)
+    _replace(root, class_.graded)
     Run(root, "--force", die_at=chance.randint(1, class_.steps * 6 // 10)).die()
 
 
@@ -74,16 +78,22 @@ def twice(class_, root, chance):
 
 def workers(class_, root, chance):
     """All processes for student code of one kind; the run itself goes on."""
+    _replace(root, class_.released)
     run = Run(root)
-    time.sleep(chance.uniform(0, class_.seconds))
-    released, victims = root / "class" / "released.json", {}
-    # before that, a sandbox is only tried out
+    time.sleep(chance.uniform(0, class_.seconds / 2))
+    victims = {}
     while not victims and not run.ends_within(0.01):
-        victims = run.workers() if released.exists() else {}
+        victims = run.workers()
     for victim in victims[chance.choice(sorted(victims))] if victims else ():
         with contextlib.suppress(psutil.NoSuchProcess):
             victim.kill()
-    run.finish()
+    # it stops, and says so, where a sandbox that is only tried out is killed
+    run.finish(codes=(EXIT_OK, EXIT_PROBLEM))
+
+
+def _replace(root, other):
+    shutil.rmtree(root)
+    shutil.copytree(other, root)
 
 
 def left_over(folder):
@@ -99,7 +109,7 @@ WAYS = (a_step, workers, a_moment, again, the_command, a_step, twice, workers)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_disturbed_class_gets_the_same_grades(undisturbed, tmp_path, number):
     root = tmp_path / "course"
-    shutil.copytree(undisturbed.ungraded, root)
+    shutil.copytree(undisturbed.handed_in, root)
     way = WAYS[number % len(WAYS)]
     way(undisturbed, root, random.Random(f"{SEED} {number}"))
     assert unscored(root) == 0

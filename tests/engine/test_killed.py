@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from engine_helpers import CHAPTER, WRONG, booked
+from engine_helpers import CHAPTER, WRONG, booked, new
 from nbgrader.api import Gradebook
 
 from autograder.course import database, release
@@ -105,3 +105,10 @@ def test_no_grade_is_ever_without_its_score(pair, monkeypatch, grade, submit):
     submit(pair, "bob", normalise=WRONG)
     grade(pair, students=["bob"])
     assert booked(pair)["bob"] == {"test_normalise": 0, "test_largest": 2}
+
+
+def test_a_record_without_its_notebook_is_not_believed(graded, grade):
+    notebook = graded.autograded / "bob" / CHAPTER / f"{CHAPTER}.ipynb"
+    notebook.unlink()
+    assert new(grade(graded)) == ["bob"]
+    assert notebook.is_file()
