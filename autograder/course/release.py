@@ -21,6 +21,7 @@ from autograder.checking.public import PublicExercise
 from autograder.course.chapter import Chapter
 from autograder.course.database import database_file, make_gradebook
 from autograder.course.layout import Course
+from autograder.course.source import copy_of
 from autograder.problems import Problem
 from autograder.version import grader_version
 
@@ -68,7 +69,7 @@ def public_exercises(chapter: Chapter) -> list[PublicExercise]:
 
 def stub_notebook(course: Course, chapter: Chapter):
     """The source notebook with its solutions cleared as nbgrader clears them."""
-    notebook = nbformat.reads(nbformat.writes(chapter.source), as_version=4)
+    notebook = copy_of(chapter.source)
     for step in (LockCells, ClearSolutions, ComputeChecksums):
         notebook, _ = step(config=course.config).preprocess(notebook, {})
     return notebook

@@ -110,6 +110,11 @@ def _require_each_once(cells, exercises, path):
         raise Problem(f"{path}: two cells have the id {sorted(doubled)[0]!r}")
 
 
+def copy_of(notebook):
+    """A copy that may be changed, as if it had been written and read."""
+    return nbformat.reads(nbformat.writes(notebook), as_version=4)
+
+
 def is_demo(cell) -> bool:
     """Whether a cell only demonstrates and is never run when grading."""
     return "demo" in cell.metadata.get("tags", [])

@@ -23,9 +23,7 @@ from autograder.grading.texts import clean, without_places
 from autograder.sandbox.notebook_run import Called, Cell, run_notebook
 
 METADATA_KEY = "autograder"
-# of a whole notebook, in characters and bytes; of one figure, in bytes and pixels
-MAX_PRINTED, MAX_DRAWN = 500_000, 8 * 2**20
-MAX_FIGURE, MAX_PIXELS = 500_000, 20_000_000
+MAX_PIXELS = 20_000_000  # of one figure
 
 
 @dataclass(frozen=True)
@@ -164,24 +162,6 @@ def describe(raised) -> str:
 # --- outputs --------------------------------------------------------------------
 
 
-class _Room:
-    """What one notebook may say and draw; the process's own limits are its word."""
-
-    def __init__(self):
-        self._letters, self._bytes = MAX_PRINTED, MAX_DRAWN
-
-    def text(self, printed):
-        text = without_places(clean(printed))[: self._letters]
-        self._letters -= len(text)
-        return text
-
-    def figures(self, pngs):
-        for png in pngs:
-            if len(png) <= min(MAX_FIGURE, self._bytes) and _is_plain_png(png):
-                self._bytes -= len(png)
-                yield base64.b64encode(png).decode("ascii")
-
-
 def _is_plain_png(png):
     """Whether it begins as a PNG of a size that a browser can unpack."""
     if png[:8] != b"\x89PNG\r\n\x1a\n" or png[12:16] != b"IHDR" or len(png) < 24:
@@ -191,7 +171,6 @@ def _is_plain_png(png):
 
 
 def _write_outputs(notebook, result, verdicts):
-    room = _Room()
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -202,7 +181,7 @@ def _write_outputs(notebook, result, verdicts):
             cell.outputs = verdict_outputs(verdict)
             cell.metadata[METADATA_KEY] = verdict.as_dict()
         elif cell.id in result.cells:
-            cell.outputs = _printed_outputs(result.cells[cell.id], room)
+            cell.outputs = _printed_outputs(result.cells[cell.id])
         elif cell.id in result.gone:
             words = f"This cell ended its process ({result.gone[cell.id]})."
             cell.outputs = [_error_output("Stopped", words)]
@@ -225,12 +204,13 @@ def _cleaned(verdict):
     )
 
 
-def _printed_outputs(run, room):
+def _printed_outputs(run):
     outputs = []
-    if text := room.text(run.printed):
+    if text := without_places(clean(run.printed)):
         outputs.append(new_output("stream", name="stdout", text=text))
-    for png in room.figures(run.figures):
-        outputs.append(new_output("display_data", data={"image/png": png}))
+    for png in filter(_is_plain_png, run.figures):
+        data = {"image/png": base64.b64encode(png).decode("ascii")}
+        outputs.append(new_output("display_data", data=data))
     if run.raised:
         outputs.append(_error_output(run.raised.kind, describe(run.raised)))
     return outputs

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.checking.verdict import INFRASTRUCTURE, Verdict
 from autograder.course.chapter import Chapter
+from autograder.course.database import database_file
 from autograder.course.layout import Course
 from autograder.grading import record as records
 from autograder.grading.gradebook import ClassGradebook
@@ -137,14 +138,14 @@ def _folders(folder: Path) -> set[str]:
 
 def _registered(course) -> set[str]:
     """The students that the gradebook knows; none where there is no gradebook yet."""
-    url = make_url(course.database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+    file = database_file(course)
+    if file is not None and not file.is_file():
         return set()
     try:
         with ClassGradebook(course) as gradebook:
             return gradebook.students()
     except SQLAlchemyError as error:
-        where = url.render_as_string(hide_password=True)
+        where = make_url(course.database_url).render_as_string(hide_password=True)
         cause = str(error).splitlines()[0]
         raise Problem(f"cannot read the gradebook {where}: {cause}") from None
 

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from autograder.course.source import grade_id
+from autograder.course.source import copy_of, grade_id
 from autograder.ingest.submission import Submission
 
 ADDED = "added"
@@ -32,7 +31,7 @@ def transplant(pristine, submission: Submission) -> Transplanted:
     stub. Cells that the student added follow the cell they stood after. Everything
     else of the submission (metadata, outputs, edited tests) is left behind.
     """
-    notebook = nbformat.reads(nbformat.writes(pristine), as_version=4)
+    notebook = copy_of(pristine)
     solutions = {grade_id(cell) for cell in notebook.cells if _is_solution(cell)}
     answers, notes = _answers(submission, solutions)
     added = _added(submission, notebook, solutions)

@@ -61,7 +61,7 @@ def find_submission(submitted: Path, student: str, chapter: str) -> Submission |
     readable.sort(key=lambda item: (-item.modified, item.parts != expected, item.path))
     newest = readable[0]
     data = newest.read(MAX_BYTES)
-    cells = read_cells(data, _short(newest, chapter))
+    cells = read_cells(data, newest.name if newest.parts == expected else newest.path)
     files, left_out = beside(newest, items)
     notes = [*_found_as(newest, notebooks, expected), *left_out]
     digest = _digest(data, files)
@@ -107,12 +107,6 @@ def _nothing_to_read(folder, items, notebooks, chapter):
             f"{inside or 'nothing'}"
         )
     return None
-
-
-def _short(item, chapter):
-    """A file as a student knows it: by its path, unless that is the usual one."""
-    usual = (chapter, f"{chapter}.ipynb")
-    return item.name if item.parts == usual else item.path
 
 
 def _found_as(newest, notebooks, expected):

@@ -24,10 +24,12 @@ FILES = 20_000  # in folders that are memory themselves
 SOCKETS = 256
 CPU_SECONDS = 900
 WATCH_SECONDS = 0.1
-# of what a cell says: characters, figures, bytes of a figure
+# of what a cell says: characters, figures, bytes of a figure; and all cells together
 PRINTED = 20_000
 FIGURES = 4
 FIGURE_SIZE = 500_000
+ALL_PRINTED = 500_000
+ALL_DRAWN = 8 * 2**20
 
 
 def command(own_user: bool, address_space: int | None = None) -> list[str]:

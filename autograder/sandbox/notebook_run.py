@@ -9,15 +9,14 @@ import time
 from dataclasses import dataclass, field
 
 from autograder.checking.calling import Answer
+from autograder.sandbox import limits
 from autograder.sandbox.imports import imported_modules
 from autograder.sandbox.session import PATIENCE, CellRun, Gone, Session
 
 CELL_SECONDS = 60.0
 MAX_DEATHS = 12
 ROUNDS = 3
-# what is kept here, in bytes: of one exercise's answers, of all that cells said
-MAX_ANSWERS = 32 * 2**20
-MAX_SAID = 16 * 2**20
+MAX_ANSWERS = 32 * 2**20  # bytes kept here of one exercise's answers
 KILLED, LIMIT = "killed", "limit"
 
 
@@ -90,7 +89,7 @@ class _Runner:
         self._modules = imported_modules(cells)
         self._session = None
         self._deaths = 0
-        self._room = MAX_SAID
+        self._letters, self._bytes = limits.ALL_PRINTED, limits.ALL_DRAWN
         self._result = NotebookRun()
 
     def run(self):
@@ -113,9 +112,15 @@ class _Runner:
             self._result.gone[cell.name] = reason
 
     def _kept(self, run):
-        """What a cell said, as long as there is room; then only that it raised."""
-        self._room -= len(run.printed) + sum(map(len, run.figures))
-        return run if self._room >= 0 else CellRun(run.raised)
+        """What a cell said, as far as there is room for it."""
+        printed = run.printed[: self._letters]
+        self._letters -= len(printed)
+        figures = []
+        for png in run.figures:
+            if len(png) <= self._bytes:
+                self._bytes -= len(png)
+                figures.append(png)
+        return CellRun(run.raised, printed, figures)
 
     def _call(self, index, cell):
         if cell.name in self._result.gone:

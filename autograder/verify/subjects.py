@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import nbformat
-
 from autograder.course.chapter import Chapter, replacement
 from autograder.course.layout import Course
 from autograder.course.release import stub_notebook
+from autograder.course.source import copy_of
 from autograder.grading.grade import code_cells
 from autograder.sandbox.notebook_run import Cell
 
@@ -47,7 +46,7 @@ def subjects_of(course: Course, chapter: Chapter) -> Iterator[Subject]:
 
 
 def _with_variant(chapter, name, variant):
-    notebook = nbformat.reads(nbformat.writes(chapter.source), as_version=4)
+    notebook = copy_of(chapter.source)
     for cell in notebook.cells:
         if cell.id == name:
             cell.source = replacement(name, variant)

@@ -91,7 +91,7 @@ ATTACKS = [
     Attack(
         "an archive with a folder",
         "As Macs make them, with files of their own.",
-        place=zipped(f"work/{NAME}", (f"__MACOSX/work/._{NAME}", b"\0\5\x16\7")),
+        place=zipped(f"mine/{NAME}", (f"__MACOSX/mine/._{NAME}", b"\0\5\x16\7")),
         **HONEST,
         earns=PASSED,
         says="found as",
