@@ -139,7 +139,18 @@ class Chapter:
         if verdict.outcome == PASSED and (growth or 0) > exercise.most_growth:
             sentence = self.cost_sentence(name, "time")
             return Verdict(name, WRONG, exercise.points, TOO_SLOW, sentence)
-        return verdict
+        return _named_by_judge(verdict, exercise.misconceptions)
+
+
+def _named_by_judge(verdict, misconceptions) -> Verdict:
+    """The same, where a judge's complaint holds a misconception's sentence: its name."""
+    for known in misconceptions if not verdict.sentence else ():
+        if known.sentence in verdict.message:
+            rest = " ".join(verdict.message.replace(known.sentence, " ").split())
+            return dataclasses.replace(
+                verdict, message=rest, sentence=known.sentence, misconception=known.name
+            )
+    return verdict
 
 
 class Reference:

@@ -100,6 +100,8 @@ def _nothing_to_read(folder, items, notebooks, chapter):
             raise Unreadable(
                 f"{item.name} is a file, not a folder with {chapter}.ipynb"
             )
+    if (folder / chapter / f"{chapter}.ipynb").is_dir():
+        raise Unreadable(f"{chapter}.ipynb is a folder, not a notebook")
     if (folder / chapter).is_dir():
         inside = ", ".join(sorted(p.name for p in (folder / chapter).iterdir()))
         raise Unreadable(

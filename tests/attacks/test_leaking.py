@@ -79,8 +79,10 @@ places = ["/etc/passwd", "/etc/shadow", "/etc/hostname", "/etc/machine-id",
           "/proc/1/environ", "/proc/1/root/etc/passwd", "/proc/sys/kernel/core_pattern"]
 for place in places:
     attempt(lambda: open(place, "r+b"))
+# what leads to Python itself may be seen, wherever it is installed
+way = {part for path in [sys.executable, *sys.path] for part in path.split("/")}
 for folder in ("/var", "/srv", "/mnt", "/opt", "/boot", "/sys", "/run"):
-    if quietly(os.listdir, folder): leaked(folder)""",
+    if set(quietly(os.listdir, folder) or ()) - way: leaked(folder)""",
     ),
     Attack(
         "files of the course",

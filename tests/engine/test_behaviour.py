@@ -47,6 +47,19 @@ def test_it_accepts_what_behaves_and_says_what_does_not(chapter, course):
     assert (wrong.detail, wrong.sentence) == ("", "")
 
 
+def test_a_sentence_in_its_complaint_names_the_misconception(chapter):
+    known = chapter.exercises["normalise"].misconceptions[0]
+    path = chapter.folder / "checks.py"
+    said = f"{known.sentence} 3 rows of 4."
+    path.write_text(path.read_text().replace('"Each row must sum to 1."', repr(said)))
+    course = Course.find(chapter.folder.parents[1])
+    run = GradingRun(course, 3).of(course.chapters[CHAPTER])
+    wrong = verdicts(graded_in(run, normalise=WRONG))["normalise"]
+    assert wrong.outcome == "wrong"
+    assert (wrong.sentence, wrong.misconception) == (known.sentence, known.name)
+    assert wrong.message == "3 rows of 4."
+
+
 def test_its_public_cases_hold_no_answer(chapter):
     public = {exercise.name: exercise for exercise in public_exercises(chapter)}
     assert public["normalise"].sentences == {}

@@ -5,7 +5,7 @@ import pytest
 from autograder.course.layout import Course
 from autograder.problems import Problem
 from autograder.verify import verification
-from autograder.verify.verification import count_subjects, verify_chapter
+from autograder.verify.verification import count_gradings, verify_chapter
 
 CHAPTER = "ch01_sample"
 SEEDS = range(2)
@@ -42,7 +42,7 @@ def test_a_fair_chapter_has_no_complaints(course):
     chapter = course.chapters[CHAPTER]
     reports = list(verify_chapter(course, chapter, SEEDS))
     subjects, (first, second) = reports[:-2], reports[-2:]
-    assert subjects == [None] * count_subjects(chapter) == [None] * 12
+    assert subjects == [None] * count_gradings(chapter, SEEDS) == [None] * 12
     for report in (first, second):
         assert report.is_fair and report.complaints == []
         assert report.reference and report.stub
@@ -50,6 +50,15 @@ def test_a_fair_chapter_has_no_complaints(course):
         assert (report.alternatives, report.accepted) == (2, 2)
     assert (first.exercise, first.cases) == ("normalise", 4)
     assert (second.exercise, second.cases) == ("largest", 3)
+
+
+def test_seeds_in_batches_prove_the_same(course, monkeypatch):
+    chapter = course.chapters[CHAPTER]
+    at_once = list(verify_chapter(course, chapter, SEEDS))
+    monkeypatch.setattr(verification, "SEEDS_AT_ONCE", 1)
+    one_by_one = list(verify_chapter(course, chapter, SEEDS))
+    assert one_by_one[-2:] == at_once[-2:]
+    assert one_by_one[:-2] == [None] * count_gradings(chapter, SEEDS) == [None] * 24
 
 
 BY_TOTAL = "def by_the_total(X):\n    return X / X.sum()"

@@ -1,11 +1,12 @@
 """Whatever a process says is a value, a refusal, or the end of the process."""
 
 import nbformat
+import numpy as np
 import pytest
 from fuzz_answers import NAMES
 from fuzz_frames import READY, Speaker, frames, replies
 from fuzz_settings import many, some
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autograder.checking.calling import Answer, Raised, same
@@ -44,6 +45,13 @@ def test_a_frame_is_a_value_or_refused(frame):
         assert same(read(to_bytes(value)), value)
 
 
+# what cannot be compared with the word that it is ready
+NOT_READY = [
+    Speaker(to_bytes(said), [], 0)
+    for said in (np.zeros(3), {"ready": np.zeros(3)}, [True], None)
+]
+
+
 @st.composite
 def speakers(draw):
     first = draw(st.just(READY) | st.just(READY) | st.just(READY) | frames())
@@ -52,6 +60,10 @@ def speakers(draw):
 
 
 @some
+@example(NOT_READY[0])
+@example(NOT_READY[1])
+@example(NOT_READY[2])
+@example(NOT_READY[3])
 @given(speakers())
 def test_a_process_that_says_anything_gives_a_result_or_is_gone(speaker):
     try:

@@ -117,6 +117,12 @@ def test_what_is_no_regular_file_is_refused_by_name(tmp_path, write, notebook, k
         find_submission(tmp_path, "ada", CHAPTER)
 
 
+def test_a_folder_in_place_of_the_notebook_is_refused_as_one(tmp_path):
+    (tmp_path / "ada" / CHAPTER / FILE).mkdir(parents=True)
+    with pytest.raises(Unreadable, match=f"{FILE} is a folder, not a notebook"):
+        find_submission(tmp_path, "ada", CHAPTER)
+
+
 def test_a_link_beside_a_notebook_is_not_followed(find, tmp_path):
     folder = tmp_path / "ada" / CHAPTER
     folder.mkdir(parents=True)
