@@ -143,7 +143,7 @@ class Chapter:
 
 
 def _named_by_judge(verdict, misconceptions) -> Verdict:
-    """The same, where a judge's complaint holds a misconception's sentence: its name."""
+    """The same; a misconception whose sentence is in a judge's complaint is named."""
     for known in misconceptions if not verdict.sentence else ():
         if known.sentence in verdict.message:
             rest = " ".join(verdict.message.replace(known.sentence, " ").split())

@@ -79,6 +79,15 @@ def cpu_seconds(pid: int) -> float:
     return own + sum(_ticks(pid)) / os.sysconf("SC_CLK_TCK")
 
 
+def waited_seconds(pid: int | None) -> float:
+    """How long a process waited for a processor; 0 where the system does not say."""
+    try:
+        told = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except OSError:
+        return 0.0
+    return int(told[1]) / 1e9
+
+
 def _ticks(pid):
     """The ticks of those that a process started, or that init adopted from it."""
     stat = _stat(pid)

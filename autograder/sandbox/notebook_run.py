@@ -5,13 +5,13 @@ cells before it, without those that killed their process, and goes on. What some
 else has killed is tried once more.
 """
 
-import time
 from dataclasses import dataclass, field
 
 from autograder.checking.calling import Answer
 from autograder.sandbox import limits
+from autograder.sandbox.budget import PATIENCE
 from autograder.sandbox.imports import imported_modules
-from autograder.sandbox.session import PATIENCE, CellRun, Gone, Session
+from autograder.sandbox.session import CellRun, Gone, Session
 
 CELL_SECONDS = 60.0
 MAX_DEATHS = 12
@@ -200,10 +200,10 @@ class _Runner:
 def _answer(session, exercise, calls, called):
     """Ask for all answers within the time, then compare the times of two sizes."""
     end = session.cpu_seconds() + calls.seconds
-    deadline = time.monotonic() + PATIENCE * calls.seconds
+    patience = session.patience(calls.seconds)
 
     def ask(inputs):
-        left = min(end - session.cpu_seconds(), _unwaited(deadline))
+        left = min(end - session.cpu_seconds(), patience.left() / PATIENCE)
         return session.call(exercise, inputs, max(0.0, left))
 
     room = calls.kept
@@ -229,11 +229,6 @@ def size_of(value) -> int:
     if isinstance(value, dict):
         return 8 + sum(size_of(item) for pair in value.items() for item in pair)
     return getattr(value, "nbytes", len(value) if isinstance(value, str) else 8)
-
-
-def _unwaited(deadline):
-    """The processor time whose share of the wall clock ends at `deadline`."""
-    return (deadline - time.monotonic()) / PATIENCE
 
 
 def _least_seconds(session, ask, sizes):

@@ -19,11 +19,10 @@ from autograder.checking.values import (
 )
 from autograder.problems import Infrastructure
 from autograder.sandbox import limits
+from autograder.sandbox.budget import Budget, Patience
 from autograder.sandbox.fork_walls import forking
 from autograder.sandbox.walls import START_SECONDS
 
-# the wall clock beside the processor time, for what waits instead of working
-PATIENCE = 3.0
 # what the kernel ends a process with that goes over a limit
 LIMIT_SIGNALS = (signal.SIGXCPU, signal.SIGXFSZ)
 
@@ -138,11 +137,15 @@ class Session:
         except OSError:
             raise self._gone() from None
 
+    def patience(self, seconds) -> Patience:
+        """The wall clock, from now on, beside `seconds` of processor time."""
+        return Patience(self._python, seconds)
+
     # --- the wire ---------------------------------------------------------------
 
     def _require_ready(self):
         try:
-            ready = self._read_message(_Budget(None, START_SECONDS))
+            ready = self._read_message(Budget(None, START_SECONDS))
         except Gone as gone:
             said = self._last_words()
             self.close()
@@ -161,7 +164,7 @@ class Session:
 
     def _ask(self, request, seconds):
         """Send a request and return the reply to it, and to no other."""
-        budget = _Budget(self._python, seconds)
+        budget = Budget(self._python, seconds)
         token = secrets.token_hex(8)
         self._write_all(to_bytes({"token": token, **request}), budget)
         reply = self._read_message(budget)
@@ -226,28 +229,6 @@ class Session:
         if code is None or -code not in (*LIMIT_SIGNALS, signal.SIGKILL):
             return Gone("died")
         return Gone("limit" if -code in LIMIT_SIGNALS else "killed")
-
-
-class _Budget:
-    """Processor time that a process may take from now on, and the wall clock beside it.
-
-    A busy machine makes code slower and must not make it wrong; so the processor's
-    time counts. A process that only waits takes none: the wall clock ends it.
-    """
-
-    def __init__(self, pid, seconds):
-        self._pid = pid
-        self._deadline = time.monotonic() + PATIENCE * seconds
-        self._end = self._used() + seconds
-
-    def is_spent(self):
-        return time.monotonic() >= self._deadline or self._used() >= self._end
-
-    def _used(self):
-        try:
-            return 0.0 if self._pid is None else limits.cpu_seconds(self._pid)
-        except OSError:  # it is gone, as the next read will show
-            return 0.0
 
 
 def _raised(body):

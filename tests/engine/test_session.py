@@ -14,6 +14,8 @@ import pytest
 
 from autograder.checking.calling import same
 from autograder.checking.values import frame_size, from_bytes
+from autograder.sandbox import limits
+from autograder.sandbox.budget import Patience
 from autograder.sandbox.session import Gone, Session
 from autograder.sandbox.walls import NoWalls
 
@@ -277,6 +279,22 @@ def test_an_endless_call_is_a_timeout(session):
     run(session, f"def f():\n    {SLOW}\nfrom autograder import check\ncheck('f', f)")
     with gone("timeout"):
         session.call("f", {}, 0.3)
+
+
+def test_waiting_for_a_processor_takes_no_patience(monkeypatch):
+    waited = [30.0]
+    monkeypatch.setattr(limits, "waited_seconds", lambda pid: waited[0])
+    patience = Patience(1, seconds=100)
+    assert 290 < patience.left() <= 300
+    waited[0] += 50
+    assert 340 < patience.left() <= 350
+    waited[0] += 10_000  # what keeps the machine busy may be the process itself
+    assert 990 < patience.left() <= 1_000
+
+
+def test_the_system_says_how_long_a_process_waited():
+    assert limits.waited_seconds(os.getpid()) > 0
+    assert limits.waited_seconds(None) == 0
 
 
 def test_ignoring_signals_does_not_help():

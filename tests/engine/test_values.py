@@ -148,7 +148,9 @@ def test_text_can_be_read_by_people():
     }
 
 
-@pytest.mark.parametrize("value", [{1, 2}, np.int64(3), object()], ids=repr)
+@pytest.mark.parametrize(
+    "value", [{1, 2}, np.int64(3), object()], ids=["set", "int64", "object"]
+)
 def test_what_is_no_value_is_not_written(value):
     with pytest.raises(TypeError, match="cannot travel"):
         to_bytes(value)
