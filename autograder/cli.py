@@ -165,6 +165,8 @@ def _add_verify(commands):
     )
     seeds_help = "how many (default: 20)"
     parser.add_argument("--seeds", type=_at_least(1), default=20, help=seeds_help)
+    quick_help = "skip the variants of exercises that train a model"
+    parser.add_argument("--quick", action="store_true", help=quick_help)
     _add_workers(parser)
     _add_sandbox(parser)
     parser.add_argument("--json", action="store_true", help="print JSON for machines")

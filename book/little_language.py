@@ -165,3 +165,42 @@ class _Draw:
         else:
             is_ambiguous = self.rng.random() < 0.4
             self.say(AMBIGUOUS if is_ambiguous else SINGULAR_NOUNS, NOUN)
+
+
+@dataclass(frozen=True)
+class Story:
+    """Two sentences, the second about *she* or *they*: ids, and two positions.
+
+    pronoun: where *she* or *they* stands. antecedent: where the noun stands that it
+    means, the first one of its number.
+    """
+
+    ids: list[int]
+    pronoun: int
+    antecedent: int
+
+
+def story(rng: np.random.Generator, phrases: int | None = None) -> Story:
+    """Draw a story; `phrases` (1 to 4 by default) as in `sentence`, for the first half.
+
+    In a third of them the object is the only noun of the pronoun's number; in the
+    others two different nouns or more have it, and the first is meant.
+    """
+    is_late = rng.random() < 1 / 3
+    second = sentence(rng)
+    while WORDS[second.ids[second.subject]] not in ("she", "they"):
+        second = sentence(rng)
+    is_plural = WORDS[second.ids[second.subject]] == "they"
+    while True:
+        first = sentence(rng, 1 + int(rng.integers(4)) if phrases is None else phrases)
+        nouns = [i for i, tag in enumerate(first.tags) if tag == NOUN]
+        fitting = [i for i in nouns if is_plural_noun(first.ids[i]) == is_plural]
+        different = {first.ids[i] for i in fitting}
+        if fitting == nouns[-1:] if is_late else len(different) > 1:
+            ids, pronoun = first.ids + second.ids, len(first.ids) + second.subject
+            return Story(ids, pronoun, fitting[0])
+
+
+def is_plural_noun(word: int) -> bool:
+    """Whether the id is that of a noun in the plural."""
+    return WORDS[word] in PLURAL_NOUNS

@@ -119,7 +119,7 @@ STUDENTS = (
     Student("syntax_error", syntax_error),
     Student("typical_mistakes", typical_mistakes),
     Student("untouched", untouched),
-    Student("written_differently", differently, trains=True),
+    Student("written_differently", differently),
 )
 
 
@@ -145,8 +145,8 @@ def _submit(course: Course, student: Student, chapter: Chapter):
     cells = {cell.id: cell for cell in notebook.cells}
     is_right = {}
     for index, (name, exercise) in enumerate(chapter.exercises.items()):
-        trains = exercise.seeds is not None
-        answer = student.answer if student.trains or not trains else untouched
+        is_answered = student.trains or not exercise.trains
+        answer = student.answer if is_answered else untouched
         source, right = answer(chapter, exercise, index)
         if source is not None:
             cells[name].source = source

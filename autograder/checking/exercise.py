@@ -126,6 +126,11 @@ class Exercise:
         return judge is not None and not asks_reference(judge)
 
     @property
+    def trains(self) -> bool:
+        """Whether it trains a model: what is so costly says with how many seeds."""
+        return self.seeds is not None
+
+    @property
     def results(self) -> list[Result]:
         """The results as a list, also where there is one."""
         return self.returns if isinstance(self.returns, list) else [self.returns]

@@ -29,12 +29,19 @@ class Subject:
     cells: tuple[Cell, ...]
 
 
-def subjects_of(course: Course, chapter: Chapter) -> Iterator[Subject]:
-    """Reference and stub for all exercises, then each variant for its own."""
+def subjects_of(
+    course: Course, chapter: Chapter, quick: bool = False
+) -> Iterator[Subject]:
+    """Reference and stub for all exercises, then each variant for its own.
+
+    quick: without the variants of exercises that train a model.
+    """
     every = tuple(chapter.exercises)
     yield Subject(REFERENCE, "", every, _cells(chapter.source))
     yield Subject(STUB, "", every, _cells(stub_notebook(course, chapter)))
     for name, exercise in chapter.exercises.items():
+        if quick and exercise.trains:
+            continue
         kinds = (
             (MISCONCEPTION, exercise.misconceptions),
             (ALTERNATIVE, exercise.alternatives),

@@ -6,7 +6,7 @@ from engine_helpers import CHAPTER, WRONG, graded_in, verdicts
 from autograder.course.layout import Course
 from autograder.course.release import public_exercises
 from autograder.grading.run import GradingRun
-from autograder.verify.verification import verify_chapter
+from autograder.verify.verification import count_gradings, verify_chapter
 
 JUDGE = """\
 @normalise.judge
@@ -93,6 +93,17 @@ def test_an_exercise_says_how_many_seeds_verify_draws(edited):
     assert all(report.is_fair for report in reports if report)
     assert [name for name, _ in drawn].count("normalise") == 2
     assert [name for name, _ in drawn].count("largest") == 3
+
+
+def test_variants_that_train_can_be_left_out(edited):
+    course = edited("checks.py", "points=3,", "points=3, seeds=1,")
+    chapter = course.chapters[CHAPTER]
+    reports = list(verify_chapter(course, chapter, range(2), quick=True))
+    trained, other = [report for report in reports if report]
+    assert reports.count(None) == count_gradings(chapter, range(2), quick=True) == 7
+    assert trained.skipped and trained.is_fair and trained.reference and trained.stub
+    assert (trained.rejected, trained.accepted) == (0, 0)
+    assert not other.skipped and (other.rejected, other.accepted) == (3, 2)
 
 
 def test_checks_may_import_a_module_of_the_book(course):

@@ -238,6 +238,16 @@ def test_verify_of_an_unfair_chapter_ends_with_1_and_says_why(run, unfair):
     assert "1 exercises fair, 1 not" in output
 
 
+def test_verify_says_what_it_skipped(run, monkeypatch):
+    reports = [
+        ExerciseReport(CHAPTER, "normalise", 4, 3, 0, 2, 0, True, True, skipped=True)
+    ]
+    monkeypatch.setattr(verify_command, "verify_chapter", lambda *_: iter(reports))
+    code, output, _ = run("verify", "--quick")
+    assert code == 0
+    assert row_of(output, "normalise")[-3:] == ["skipped", "skipped", "yes"]
+
+
 def test_verify_speaks_json(run, unfair):
     code, output, _ = run("verify", "--seeds", 7, "--json")
     data = json.loads(output)
