@@ -1,4 +1,4 @@
-// What the theme leaves unsaid to a screen reader.
+// What the theme leaves unsaid to a screen reader, and undone for the eye.
 
 // the arrows in the sidebar that open a chapter's sections have no name
 for (const arrow of document.querySelectorAll("nav summary")) {
@@ -25,3 +25,15 @@ const wideFigures = () => {
 };
 window.addEventListener("load", wideFigures);
 window.addEventListener("resize", wideFigures);
+
+// a comma or a full stop stays on the line of the formula before it
+for (const formula of document.querySelectorAll("span.math")) {
+  const text = formula.nextSibling;
+  const marks = text?.nodeType === Node.TEXT_NODE && text.data.match(/^[.,:;?!)’”]+/);
+  if (!marks) continue;
+  const together = document.createElement("span");
+  together.className = "unbroken";
+  formula.replaceWith(together);
+  together.append(formula, marks[0]);
+  text.data = text.data.slice(marks[0].length);
+}
