@@ -97,9 +97,13 @@ def _replace(root, other):
 
 
 def left_over(folder):
-    """Temporary files, but for those of nbgrader while it makes a gradebook."""
+    """Temporary files, but for those of nbgrader while it makes a gradebook.
+
+    It makes a folder and then `alembic.ini` in it; between the two it is empty.
+    """
     paths = sorted(folder.rglob("*"))
     of_alembic = {path.parent for path in paths if path.name == "alembic.ini"}
+    of_alembic |= {p for p in paths if p.is_dir() and not any(p.iterdir())}
     return [p for p in paths if not {p, p.parent} & of_alembic]
 
 
