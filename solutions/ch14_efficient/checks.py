@@ -54,10 +54,10 @@ def listops_cases(rng):
     for text, note in (
         ("[MIN 3 8 5 ]", "the smallest"),
         ("[MAX 3 8 5 ]", "the largest"),
-        ("[MED 9 1 4 ]", "the median of three"),
+        ("[MED 9 1 2 ]", "the median of three"),
         ("[MED 1 4 ]", "the median of two: the mean, cut down to an int"),
-        ("[MED 8 0 7 2 ]", "the median of four"),
-        ("[MED 9 5 8 2 ]", "another median of four"),
+        ("[MED 8 3 0 8 ]", "the median of four"),
+        ("[MED 9 0 9 4 ]", "another median of four"),
         ("[SM 4 9 8 ]", "the sum modulo 10"),
         ("[SM 5 5 ]", "a sum of ten"),
         ("[MAX 9 [SM 9 9 ] 3 ]", "a sum inside of another bracket"),

@@ -95,10 +95,12 @@ def test_a_second_run_grades_nothing(graded, capsys):
 
 def test_mistakes_are_named(graded):
     course, _ = graded
-    for chapter in course.chapters:
-        record = records.read(course.autograded / "first_mistakes" / chapter)
+    for name, chapter in course.chapters.items():
+        if next(iter(chapter.exercises.values())).trains:  # left as the stub
+            continue
+        record = records.read(course.autograded / "first_mistakes" / name)
         first = record.verdicts[0]
-        assert first.score == 0 and first.sentence, (chapter, first)
+        assert first.score == 0 and first.sentence, (name, first)
 
 
 def test_untouched_is_not_attempted(graded):
