@@ -1,11 +1,9 @@
 """``autograder grade``: progress, a closing table, an exit code."""
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
 from autograder.cli import EXIT_INFRASTRUCTURE, EXIT_OK
 from autograder.course.layout import Course
-from autograder.grading.classroom import Entry, grade_class, students_of
+from autograder.grading.class_table import class_tables
+from autograder.grading.classroom import grade_class, students_of
 from autograder.grading.report import write_report
 from autograder.grading.run import GradingRun
 from autograder.grading.texts import clean
@@ -47,7 +45,8 @@ def _students(course, wanted):
 
 
 def _print_summary(run, chapters, entries):
-    console().print(class_table(chapters, entries))
+    for table in class_tables(chapters, entries, console().width):
+        console().print(table)
     fresh = sum(entry.is_new for entry in entries)
     done = sum(not entry.is_new and entry.record is not None for entry in entries)
     seed = f", seed {run.seed}" if fresh else ""
@@ -61,29 +60,3 @@ def _print_summary(run, chapters, entries):
         elif entry.record and not entry.record.is_complete:
             message = entry.record.verdicts[0].message
             console().print(f"not graded (our failure): {who}: {clean(message, 500)}")
-
-
-def class_table(chapters, entries: list[Entry]) -> Table:
-    """Students x chapters, points; what is missing is said in words."""
-    by_place = {(entry.student, entry.chapter): entry for entry in entries}
-    table = Table(title="Points", box=SIMPLE_HEAD)
-    table.add_column("student", no_wrap=True)
-    for chapter in chapters:
-        number = chapter.name.partition("_")[0]
-        table.add_column(f"{number}\nof {chapter.points:g}", justify="right")
-    total = sum(chapter.points for chapter in chapters)
-    table.add_column(f"total\nof {total:g}", justify="right")
-    for student in sorted({entry.student for entry in entries}):
-        row = [by_place[student, chapter.name] for chapter in chapters]
-        scores = [entry.record.score for entry in row if entry.record]
-        cells = [_points(entry) for entry in row]
-        table.add_row(clean(student, 60), *cells, f"{sum(scores):g}")
-    return table
-
-
-def _points(entry):
-    if entry.problem:
-        return "unreadable"
-    if entry.record is None:
-        return "–"
-    return f"{entry.record.score:g}" if entry.record.is_complete else "not graded"

@@ -1,0 +1,194 @@
+"""One class of submissions for three graders: ours, plain nbgrader, otter-grader.
+
+A submission answers each exercise of a chapter as the reference does, as an alternative
+or as a misconception; all three graders get the same answers and the same cases.
+"""
+
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+from autograder.course.chapter import Chapter, replacement
+from autograder.course.layout import Course
+
+HERE = Path(__file__).resolve().parent
+SEED = 1
+TEST = """\
+from otter.test_files import test_case
+
+OK_FORMAT = False
+name = {name!r}
+points = {points}
+
+
+@test_case()
+def test_it(env):
+    from plain_check import run
+
+    run({name!r})
+"""
+
+
+def answers_of(chapter: Chapter, number: int) -> dict[str, str]:
+    """The sources that submission `number` has, by exercise."""
+    return {name: _variant(chapter, name, number) for name in chapter.exercises}
+
+
+def _variant(chapter, name, number):
+    exercise = chapter.exercises[name]
+    known = [None, *exercise.alternatives, *exercise.misconceptions]
+    chosen = known[number % len(known)]
+    if chosen is None:
+        (source,) = (c.source for c in chapter.source.cells if c.id == name)
+        return "\n".join(x for x in source.splitlines() if " SOLUTION" not in x)
+    return replacement(name, chosen)
+
+
+class Ours:
+    """A class of `autograder grade`."""
+
+    name = "autograder"
+
+    def __init__(self, root: Path, course: Course, chapter: Chapter, count: int):
+        self._chapter, self._course, self._root = chapter, course, root
+        path = course.notebooks / chapter.name / f"{chapter.name}.ipynb"
+        for number in range(count):
+            target = root / "submitted" / student(number) / chapter.name
+            write_submission(path, target, chapter, answers_of(chapter, number))
+
+    def command(self) -> list[list[str]]:
+        """What is run, in order."""
+        command = [sys.executable, "-m", "autograder.cli", "grade", self._chapter.name]
+        command += ["--course", str(self._course.root), "--class", str(self._root)]
+        return [[*command, "--force", "--seed", str(SEED)]]
+
+    def environment(self) -> dict:
+        return {}
+
+    def folder(self) -> Path:
+        return self._root
+
+
+class Nbgrader:
+    """A course of plain nbgrader with its default settings."""
+
+    name = "nbgrader"
+
+    def __init__(self, root: Path, course: Course, chapter: Chapter, count: int):
+        self._root, self._chapter = root, chapter
+        (root / "nbgrader_config.py").write_text("c = get_config()\n")
+        source = root / "source" / chapter.name
+        write_plain_notebook(chapter, source)
+        (root / "home").mkdir()
+        self._run("generate_assignment", chapter.name)
+        path = root / "release" / chapter.name / f"{chapter.name}.ipynb"
+        for number in range(count):
+            target = root / "submitted" / student(number) / chapter.name
+            write_submission(path, target, chapter, answers_of(chapter, number))
+            for name in ("plain_check.py", "cases.pkl"):
+                shutil.copy(source / name, target)
+
+    def command(self) -> list[list[str]]:
+        autograde = [sys.executable, "-m", "nbgrader", "autograde"]
+        return [[*autograde, self._chapter.name, "--force"]]
+
+    def environment(self) -> dict:
+        return {"HOME": str(self._root / "home")}
+
+    def folder(self) -> Path:
+        return self._root
+
+    def _run(self, *arguments):
+        subprocess.run(
+            [sys.executable, "-m", "nbgrader", *arguments],
+            cwd=self._root,
+            env=os.environ | self.environment(),
+            check=True,
+            capture_output=True,
+        )
+
+
+class Otter:
+    """Submissions for `otter run`, one command each, with one autograder.zip."""
+
+    name = "otter"
+
+    def __init__(
+        self, root: Path, course: Course, chapter: Chapter, count: int, otter: Path
+    ):
+        self._root, self._otter, self._count = root, otter, count
+        plain = root / "plain"
+        write_plain_notebook(chapter, plain)
+        tests = root / "tests"
+        tests.mkdir()
+        for name, exercise in chapter.exercises.items():
+            text = TEST.format(name=name, points=exercise.points)
+            (tests / f"{name}.py").write_text(text)
+        files = [str(plain / name) for name in ("plain_check.py", "cases.pkl")]
+        generate = [str(otter), "generate", "-t", "tests", "--no-requirements"]
+        generate += ["--no-environment", "--no-config"]
+        subprocess.run([*generate, *files], cwd=root, check=True, capture_output=True)
+        for number in range(count):
+            path = plain / f"{chapter.name}.ipynb"
+            target = root / "submitted" / student(number)
+            write_submission(path, target, chapter, answers_of(chapter, number))
+        self._chapter = chapter
+
+    def command(self) -> list[list[str]]:
+        return [self._one(student(number)) for number in range(self._count)]
+
+    def _one(self, name):
+        notebook = f"submitted/{name}/{self._chapter.name}.ipynb"
+        options = ["-a", "autograder.zip", "-o", f"results/{name}", "--no-logo"]
+        return [str(self._otter), "run", notebook, *options]
+
+    def environment(self) -> dict:
+        plain = str(self._root / "plain")
+        return {"ONLY_KEEP": "1", "CASES": plain, "PYTHONPATH": plain}
+
+    def folder(self) -> Path:
+        return self._root
+
+
+# --- what they share ------------------------------------------------------------
+
+
+def student(number: int) -> str:
+    return f"student-{number:03}"
+
+
+def write_submission(path: Path, target: Path, chapter: Chapter, answers):
+    """Write the notebook at `path` with the answers in its solution cells."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", cell.get("id"))
+        if name in answers:
+            cell.source = answers[name]
+    target.mkdir(parents=True)
+    nbformat.write(notebook, target / f"{chapter.name}.ipynb")
+
+
+def write_plain_notebook(chapter: Chapter, folder: Path):
+    """The chapter's notebook with plain tests, and the cases that they read."""
+    folder.mkdir(parents=True)
+    text = nbformat.writes(chapter.source)
+    ours, plain = "from autograder import check", "from plain_check import check"
+    assert ours in text
+    notebook = json.loads(text.replace(ours, plain))
+    path = folder / f"{chapter.name}.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    shutil.copy(HERE / "plain_check.py", folder)
+    cases = {
+        name: [
+            (case.inputs, None if case.expected.raised else case.expected.value)
+            for case in chapter.cases(name, SEED)
+        ]
+        for name in chapter.exercises
+    }
+    (folder / "cases.pkl").write_bytes(pickle.dumps(cases))
