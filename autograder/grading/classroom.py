@@ -58,7 +58,6 @@ def grade_class(
     course = run.course
     for chapter in chapters:
         release(course, chapter)
-        _draw(run, chapter)
     folders = students_of(course)
     if students is not None:
         folders = [folder for folder in folders if folder.student in students]
@@ -75,6 +74,7 @@ def grade_class(
                 if isinstance(entry, Entry):
                     yield entry
                 else:
+                    _draw(run, chapter)
                     waiting.append(pool.submit(_grade, run, chapter, entry))
         for future in as_completed(waiting):
             record, notebook = future.result()
@@ -105,7 +105,7 @@ def students_of(course: Course) -> list[StudentFolder]:
 
 
 def _draw(run, chapter):
-    """Compute what threads will share, before there are any."""
+    """Compute what the threads share of a chapter, before one needs it."""
     chapter_run = run.of(chapter)
     _ = chapter_run.pristine, chapter_run.hidden, chapter_run.public
 

@@ -16,7 +16,7 @@ def repository() -> Course:
     return Course.find(ROOT)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def copied_course(tmp_path_factory) -> Course:
     """Solutions, released notebooks and the sample class in a folder of their own."""
     root = tmp_path_factory.mktemp("course")

@@ -1,23 +1,17 @@
-"""The sample class gets what it deserves, from `autograder grade` and from nbgrader."""
+"""The sample class gets what it deserves, from `autograder grade`."""
 
-import csv
-import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from nbgrader.apps.api import NbGraderAPI
+from sample_scores import EXPECTED, PLACES, assert_as_expected, exported_scores
 
 from autograder.cli import main
 from autograder.grading import record as records
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPECTED = json.loads((ROOT / "sample_class" / "expected.json").read_text())
-BY_COMMANDS = "ch04_softmax"
-PLACES = [(s, c) for s, chapters in EXPECTED.items() for c in chapters]
 
 
 @pytest.fixture(scope="module")
@@ -34,29 +28,6 @@ def graded(copied_course):
         )
     assert done.returncode == 0
     return copied_course, output.read_text()
-
-
-def run_nbgrader(course, *arguments, may_fail=False):
-    """Run plain nbgrader in the course, as an instructor would."""
-    command = [str(Path(sys.executable).parent / "nbgrader"), *arguments]
-    done = subprocess.run(command, cwd=course.root, capture_output=True, text=True)
-    assert may_fail or done.returncode == 0, done.stderr[-3000:]
-    return done
-
-
-def exported_scores(course):
-    """{(student, chapter): score} as nbgrader exports them."""
-    run_nbgrader(course, "export")
-    with (course.root / "grades.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    return {(r["student_id"], r["assignment"]): float(r["score"]) for r in rows}
-
-
-def assert_as_expected(scores):
-    for student, chapter in PLACES:
-        deserved = EXPECTED[student][chapter]
-        points = 0 if deserved == "unreadable" else deserved
-        assert scores.get((student, chapter), 0.0) == points, (student, chapter)
 
 
 def test_class_is_complete():
@@ -117,44 +88,3 @@ def test_feedback_and_report_are_written(graded):
         assert page.exists() == (EXPECTED[student][chapter] != "unreadable")
     assert str(course.report) in output
     assert "all_right" in course.report.read_text()
-
-
-def by_commands(course, chapter):
-    """Grade a chapter as an instructor types it."""
-    run_nbgrader(course, "generate_assignment", chapter, "--force")
-    # nbgrader ends with 1 where a submission is not JSON, after grading all others
-    broken = "unreadable" in [row.get(chapter) for row in EXPECTED.values()]
-    done = run_nbgrader(course, "autograde", chapter, may_fail=broken)
-    assert ("for student 'broken_json'" in done.stderr) == broken
-    run_nbgrader(course, "generate_feedback", chapter)
-
-
-def by_api(api, chapter):
-    """The same as formgrader does it, without a start of Python for each step."""
-    steps = (
-        lambda: api.generate_assignment(chapter, force=True),
-        lambda: api.autograde(chapter, "*"),
-        lambda: api.generate_feedback(chapter),
-    )
-    for step in steps:
-        done = step()
-        assert done["success"], done
-
-
-def test_plain_nbgrader_gives_the_same_scores(graded):
-    course, _ = graded
-    ours = exported_scores(course)
-    for folder in (course.autograded, course.feedback):
-        shutil.rmtree(folder)
-    (course.source.parent / "gradebook.db").unlink()
-    api = NbGraderAPI(config=course.config)
-    for chapter in course.chapters:
-        if chapter == BY_COMMANDS:
-            by_commands(course, chapter)
-        else:
-            by_api(api, chapter)
-    theirs = exported_scores(course)
-    assert theirs == ours
-    assert_as_expected(theirs)
-    page = course.feedback / "first_mistakes" / BY_COMMANDS / f"{BY_COMMANDS}.html"
-    assert "of" in page.read_text() and "public_cases" not in page.read_text()

@@ -1,0 +1,34 @@
+"""What the sample class deserves, and what nbgrader's gradebook says it got."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+EXPECTED = json.loads((ROOT / "sample_class" / "expected.json").read_text())
+PLACES = [(s, c) for s, chapters in EXPECTED.items() for c in chapters]
+
+
+def run_nbgrader(course, *arguments, may_fail=False):
+    """Run plain nbgrader in the course, as an instructor would."""
+    command = [str(Path(sys.executable).parent / "nbgrader"), *arguments]
+    done = subprocess.run(command, cwd=course.root, capture_output=True, text=True)
+    assert may_fail or done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def exported_scores(course):
+    """{(student, chapter): score} as nbgrader exports them."""
+    run_nbgrader(course, "export")
+    with (course.root / "grades.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return {(r["student_id"], r["assignment"]): float(r["score"]) for r in rows}
+
+
+def assert_as_expected(scores):
+    for student, chapter in PLACES:
+        deserved = EXPECTED[student][chapter]
+        points = 0 if deserved == "unreadable" else deserved
+        assert scores.get((student, chapter), 0.0) == points, (student, chapter)
