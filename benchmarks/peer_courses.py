@@ -4,7 +4,6 @@ A submission answers each exercise of a chapter as the reference does, as an alt
 or as a misconception; all three graders get the same answers and the same cases.
 """
 
-import json
 import os
 import pickle
 import shutil
@@ -16,6 +15,7 @@ import nbformat
 
 from autograder.course.chapter import Chapter, replacement
 from autograder.course.layout import Course
+from autograder.course.source import copy_of, is_demo
 
 HERE = Path(__file__).resolve().parent
 SEED = 1
@@ -37,17 +37,15 @@ def test_it(env):
 
 def answers_of(chapter: Chapter, number: int) -> dict[str, str]:
     """The sources that submission `number` has, by exercise."""
-    return {name: _variant(chapter, name, number) for name in chapter.exercises}
+    return {name: _answer(chapter, name, number) for name in chapter.exercises}
 
 
-def _variant(chapter, name, number):
+def _answer(chapter, name, number):
+    """The reference, then each alternative, then each misconception, in turns."""
     exercise = chapter.exercises[name]
-    known = [None, *exercise.alternatives, *exercise.misconceptions]
-    chosen = known[number % len(known)]
-    if chosen is None:
-        (source,) = (c.source for c in chapter.source.cells if c.id == name)
-        return "\n".join(x for x in source.splitlines() if " SOLUTION" not in x)
-    return replacement(name, chosen)
+    variants = [*exercise.alternatives, *exercise.misconceptions]
+    index = number % (1 + len(variants))
+    return replacement(name, variants[index - 1]) if index else chapter.solution(name)
 
 
 class Ours:
@@ -138,6 +136,7 @@ class Otter:
             path = plain / f"{chapter.name}.ipynb"
             target = root / "submitted" / student(number)
             write_submission(path, target, chapter, answers_of(chapter, number))
+            (root / "results" / student(number)).mkdir(parents=True)
         self._chapter = chapter
 
     def command(self) -> list[list[str]]:
@@ -175,20 +174,25 @@ def write_submission(path: Path, target: Path, chapter: Chapter, answers):
 
 
 def write_plain_notebook(chapter: Chapter, folder: Path):
-    """The chapter's notebook with plain tests, and the cases that they read."""
+    """The chapter's notebook with plain tests, and the cases that they read.
+
+    Without its demonstrations: ours skips them, and they are not what is compared.
+    """
     folder.mkdir(parents=True)
-    text = nbformat.writes(chapter.source)
+    notebook = copy_of(chapter.source)
+    notebook.cells = [cell for cell in notebook.cells if not is_demo(cell)]
     ours, plain = "from autograder import check", "from plain_check import check"
-    assert ours in text
-    notebook = json.loads(text.replace(ours, plain))
-    path = folder / f"{chapter.name}.ipynb"
-    path.write_text(json.dumps(notebook), encoding="utf-8")
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(ours, plain)
+    nbformat.write(notebook, folder / f"{chapter.name}.ipynb")
     shutil.copy(HERE / "plain_check.py", folder)
-    cases = {
-        name: [
-            (case.inputs, None if case.expected.raised else case.expected.value)
-            for case in chapter.cases(name, SEED)
-        ]
-        for name in chapter.exercises
-    }
+    cases = {name: _cases(chapter, name) for name in chapter.exercises}
     (folder / "cases.pkl").write_bytes(pickle.dumps(cases))
+
+
+def _cases(chapter, name):
+    """Inputs and what is expected of them, None for a ValueError."""
+    return [
+        (case.inputs, None if case.expected.raised else case.expected.value)
+        for case in chapter.cases(name, SEED)
+    ]

@@ -12,16 +12,14 @@ import numpy as np
 PROBES = {}
 
 
-def check(name):
-    """Decorator: test a probe at once, or only keep it where ONLY_KEEP is set."""
-
-    def take(probe):
-        PROBES[name] = probe
-        if "ONLY_KEEP" not in os.environ:
-            run(name)
-        return probe
-
-    return take
+def check(name, probe=None):
+    """Test a probe, or only keep it where ONLY_KEEP is set; also as a decorator."""
+    if probe is None:
+        return lambda given: check(name, given)
+    PROBES[name] = probe
+    if "ONLY_KEEP" not in os.environ:
+        run(name)
+    return probe
 
 
 def run(name):

@@ -64,6 +64,12 @@ class Chapter:
         """nbgrader's source notebook, solutions included."""
         return read_source(self.folder / "notebook.py", self.exercises)
 
+    def solution(self, name) -> str:
+        """The reference solution of an exercise, without nbgrader's marks around it."""
+        (source,) = (cell.source for cell in self.source.cells if cell.id == name)
+        lines = source.splitlines()
+        return "\n".join(line for line in lines if " SOLUTION" not in line)
+
     @property
     def points(self) -> float:
         return sum(exercise.points for exercise in self.exercises.values())

@@ -24,12 +24,17 @@ class Patience:
         self._begin = time.monotonic()
         self._waited = limits.waited_seconds(pid)
 
+    def is_over(self) -> bool:
+        """Whether it has ended; the kernel is asked only when it could have."""
+        return self._unspared() <= 0 and self.left() <= 0
+
     def left(self) -> float:
         """Seconds until it ends."""
-        passed = time.monotonic() - self._begin
         waited = limits.waited_seconds(self._pid) - self._waited
-        spared = min(max(waited, 0.0), BUSY * self._seconds)
-        return PATIENCE * self._seconds + spared - passed
+        return self._unspared() + min(max(waited, 0.0), BUSY * self._seconds)
+
+    def _unspared(self):
+        return PATIENCE * self._seconds - (time.monotonic() - self._begin)
 
 
 class Budget:
@@ -41,7 +46,7 @@ class Budget:
         self._end = self._used() + seconds
 
     def is_spent(self):
-        return self._patience.left() <= 0 or self._used() >= self._end
+        return self._patience.is_over() or self._used() >= self._end
 
     def _used(self):
         try:

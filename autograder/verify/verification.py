@@ -115,7 +115,6 @@ def _cases(chapter, seeds, start):
 def _inspected(chapter, name, seeds):
     exercise = chapter.exercises[name]
     report = ExerciseReport(chapter.name, name)
-    report.cases = len(chapter.draw(name, seeds[0]))
     report.misconceptions = len(exercise.misconceptions)
     report.alternatives = len(exercise.alternatives)
     wrong, right = ENOUGH[exercise.simple]
@@ -132,12 +131,12 @@ def _inspected(chapter, name, seeds):
             report.complaints.append(
                 f"{cost} is measured if and only if a misconception has cost={cost!r}"
             )
-    found = [
-        complaint
-        for seed in seeds
-        for complaint in sizes.complaints(exercise, chapter.draw(name, seed))
-    ]
-    report.complaints += [f"sizes: {text}" for text in dict.fromkeys(found)]
+    found = {}
+    for seed in seeds:  # one at a time: inputs may be large
+        cases = chapter.draw(name, seed)
+        report.cases = report.cases or len(cases)
+        found |= dict.fromkeys(sizes.complaints(exercise, cases))
+    report.complaints += [f"sizes: {text}" for text in found]
     return report
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ def largest(x):
 PREAMBLE = """\
 import os, sys
 import numpy as np
-ROOT, GRADER = {root!r}, {grader}
+ROOT, GRADER, SUPERUSER = {root!r}, {grader}, {home!r}
 MARK = "mark-" + "of-mallory"
 
 def leaked(*things):
@@ -115,7 +116,8 @@ def hand_in(course, attack: Attack) -> Path:
     notebook = released_notebook(course)
     fill(notebook, normalise=attack.normalise, largest=attack.largest)
     if attack.trick:
-        first = PREAMBLE.format(root=str(course.root), grader=os.getpid())
+        home = pwd.getpwuid(0).pw_dir
+        first = PREAMBLE.format(root=str(course.root), grader=os.getpid(), home=home)
         insert_after(notebook, "setup", first + attack.trick + AT_THE_END)
     if attack.late:
         insert_after(notebook, "test_largest", attack.late)

@@ -74,9 +74,11 @@ ATTACKS = [
         "Reads accounts, keys, configuration and the disks themselves.",
         trick="""\
 places = ["/etc/passwd", "/etc/shadow", "/etc/hostname", "/etc/machine-id",
-          "/root/.ssh/id_rsa", "/root/.bash_history", "/proc/kcore", "/proc/kmsg",
+          f"{SUPERUSER}/.ssh/id_rsa", f"{SUPERUSER}/.bash_history",
+          "/proc/kcore", "/proc/kmsg",
           "/dev/mem", "/dev/sda", "/dev/vda", "/var/log/dpkg.log", "/sys/class/net",
-          "/proc/1/environ", "/proc/1/root/etc/passwd", "/proc/sys/kernel/core_pattern"]
+          *(f"/proc/1/{what}" for what in ("environ", "root/etc/passwd")),
+          "/proc/sys/kernel/core_pattern"]
 for place in places:
     attempt(lambda: open(place, "r+b"))
 # what leads to Python itself may be seen, wherever it is installed

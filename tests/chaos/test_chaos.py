@@ -99,12 +99,17 @@ def _replace(root, other):
 def left_over(folder):
     """Temporary files, but for those of nbgrader while it makes a gradebook.
 
-    It makes a folder and then `alembic.ini` in it; between the two it is empty.
+    It makes a folder and then `alembic.ini` in it; between the two it is empty. What
+    is ours has another name.
     """
     paths = sorted(folder.rglob("*"))
     of_alembic = {path.parent for path in paths if path.name == "alembic.ini"}
-    of_alembic |= {p for p in paths if p.is_dir() and not any(p.iterdir())}
+    of_alembic |= {p for p in paths if p.name.startswith("tmp") and _is_empty(p)}
     return [p for p in paths if not {p, p.parent} & of_alembic]
+
+
+def _is_empty(path):
+    return path.is_dir() and not any(path.iterdir())
 
 
 WAYS = (a_step, workers, a_moment, again, the_command, a_step, twice, workers)
