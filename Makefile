@@ -90,7 +90,7 @@ lint: $(STAMPS)/setup
 test: lint book
 	@tools/require_bubblewrap.sh
 	@tools/require_chromium.sh
-	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 # what takes long: many more mutated notebooks, many more kills at random moments
 fuzz: $(STAMPS)/setup

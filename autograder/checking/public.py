@@ -19,6 +19,7 @@ from autograder.checking.verdict import JudgedCase
 
 FILE_NAME = "public_cases.json"
 FORMAT = 1
+DIGITS = 12  # of answers, far finer than any tolerance
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,22 @@ def _case_from_data(body):
 def _answer_to_data(answer):
     if answer.raised:
         return {"raised": dataclasses.asdict(answer.raised)}
-    return {"value": to_text(answer.value), "changed": list(answer.changed)}
+    value = to_text(_rounded(answer.value))
+    return {"value": value, "changed": list(answer.changed)}
+
+
+def _rounded(value):
+    """The same to DIGITS digits: the last ones are the machine's, not the answer's."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_rounded, value))
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, np.ndarray) and value.dtype == float:
+        flat = [_rounded(number) for number in value.ravel().tolist()]
+        return np.array(flat, float).reshape(value.shape)
+    return value
 
 
 def _answer_from_data(body):

@@ -147,8 +147,15 @@ def _array_to_text(array):
     numbers = array.ravel()
     if array.dtype.kind == "c":
         numbers = numbers.view(f"f{array.dtype.itemsize // 2}")
-    data = [_tree(number, None) for number in numbers.tolist()]
+    data = [_tree(number, None) for number in _shortest(numbers)]
     return {"dtype": array.dtype.name, "shape": list(array.shape), "data": data}
+
+
+def _shortest(numbers):
+    """Python numbers, in as few digits as give the same array again."""
+    if numbers.dtype.name == "float32":
+        return [float(str(number)) for number in numbers]
+    return numbers.tolist()
 
 
 def _array_from_text(body):

@@ -1,6 +1,7 @@
 """From answers to a `Verdict`: the outcome, the points and the words about it."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autograder.checking.judge import Rules, alike, find
@@ -25,7 +26,7 @@ class JudgedCase:
     inputs: dict
     note: str
     expected: object
-    misconceptions: dict
+    misconceptions: Mapping
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,15 @@ def _is_wrong_alike(rules, case, answer, name):
 
 
 def _misconception(rules, cases, answers, failed, sentences):
+    def matches(i, name):
+        return _is_wrong_alike(rules, cases[i], answers[i], name)
+
     best, best_count = "", 0
+    first, *others = failed
     for name in sentences:
-        matches = [
-            i for i in failed if _is_wrong_alike(rules, cases[i], answers[i], name)
-        ]
-        explains = failed[0] in matches and 2 * len(matches) > len(failed)
-        if explains and len(matches) > best_count:
-            best, best_count = name, len(matches)
+        if not matches(first, name):
+            continue  # before the others, whose cases may be large
+        count = 1 + sum(matches(i, name) for i in others)
+        if 2 * count > len(failed) and count > best_count:
+            best, best_count = name, count
     return best

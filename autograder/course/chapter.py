@@ -6,6 +6,7 @@ import importlib.util
 import linecache
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -187,7 +188,7 @@ class Reference:
         if variant is None:
             return self._probes[name]
         namespace = dict(self.namespace)
-        _execute(replacement(name, variant), f"<{variant.name}>", namespace)
+        _execute(replacement(name, variant), f"<{name} {variant.name}>", namespace)
         with recording() as probes:
             _execute(self._tests[name], f"<test {name}>", namespace)
         return probes[name]
@@ -205,14 +206,42 @@ def _execute(source, filename, namespace):
 
 
 def _judged(case, reference, wrong):
-    expected = call(reference, case.inputs)
+    expected = _call(reference, case.inputs)
     if expected.raised and not expected.raised.is_value_error:
         raise Problem(
             f"the reference raised {expected.raised.kind} ({expected.raised.message}) "
             f"for the case {case.note or list(case.inputs)}"
         )
-    answers: dict[str, Answer] = {k: call(f, case.inputs) for k, f in wrong.items()}
-    return JudgedCase(case.inputs, case.note, expected, answers)
+    return JudgedCase(case.inputs, case.note, expected, WhenAsked(case.inputs, wrong))
+
+
+def _call(probe, inputs):
+    """`call` without NumPy's warnings: what a misconception divides by is meant."""
+    with np.errstate(all="ignore"):
+        return call(probe, inputs)
+
+
+class WhenAsked(Mapping):
+    """The answers of misconceptions by name, each computed once, when it is looked at.
+
+    A class that answers right never asks, and large cases take long.
+    """
+
+    def __init__(self, inputs: dict, probes: dict):
+        self._inputs = inputs
+        self._probes = probes
+        self._answers: dict[str, Answer] = {}
+
+    def __getitem__(self, name):
+        if name not in self._answers:
+            self._answers[name] = _call(self._probes[name], self._inputs)
+        return self._answers[name]
+
+    def __iter__(self):
+        return iter(self._probes)
+
+    def __len__(self):
+        return len(self._probes)
 
 
 def _import_checks(folder):

@@ -1,6 +1,7 @@
 """The public cases: written as readable data, read back as they were."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -40,7 +41,10 @@ def case(inputs, expected, wrong=None, note=""):
 
 
 def as_data(answer):
-    return to_text(answer.value), answer.raised, answer.changed
+    """Its text with the digits that are kept, from whatever was kept or computed."""
+    text = json.dumps(to_text(answer.value))
+    kept = re.sub(r"\d+\.\d+(e-?\d+)?", lambda n: f"{float(n[0]):.12g}", text)
+    return kept, answer.raised, answer.changed
 
 
 def test_the_sample_chapter_comes_back_as_it_was(chapter, tmp_path):
@@ -130,3 +134,16 @@ def test_another_format_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match=r"old\.json has format"):
         public.read(path)
+
+
+def test_answers_keep_digits_that_every_machine_agrees_on(tmp_path):
+    exact = np.array([1 / 3, 1e300 / 3, -2 / 3e9])
+    inputs = {"x": exact, "y": np.array([0.1, 1 / 3], np.float32)}
+    answer = Answer((exact, 2 / 3))
+    back, text = written(tmp_path, exercise(case(inputs, answer)))
+    (read,) = next(iter(back.values())).cases
+    assert same(read.inputs, inputs)
+    array, number = read.expected.value
+    assert array.tolist() == [0.333333333333, 3.33333333333e299, -6.66666666667e-10]
+    assert number == 0.666666666667
+    assert '"data": [0.1, 0.33333334]' in text
