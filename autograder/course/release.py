@@ -115,14 +115,19 @@ def _generate_assignment(course, name, workshop):
 def _convert(converter, name):
     said = io.StringIO()
     handler = logging.StreamHandler(said)
-    handler.setLevel(logging.ERROR)
-    converter.log.addHandler(handler)
+    log = converter.log
+    before = log.level, log.disabled  # it belongs to the whole process
+    log.setLevel(logging.ERROR)
+    log.disabled = False
+    log.addHandler(handler)
     try:
         converter.start()
     except Exception as error:
         raise Problem(_why(name, said.getvalue(), error)) from error
     finally:
-        converter.log.removeHandler(handler)
+        log.removeHandler(handler)
+        log.setLevel(before[0])
+        log.disabled = before[1]
 
 
 def _why(name, said, error):

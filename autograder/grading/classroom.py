@@ -1,31 +1,27 @@
-"""Grading a whole class: find, skip what is done, run and judge, write."""
+"""Grading a whole class: find, skip what is done, give out, write.
 
-import contextlib
-import os
+One process coordinates: it alone reads what was handed in and writes what came of it.
+"""
+
 import shutil
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
-import nbformat
-
-from autograder.checking.verdict import INFRASTRUCTURE, Verdict
 from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
 from autograder.course.release import release
 from autograder.grading import record as records
-from autograder.grading.feedback import FeedbackWriter
-from autograder.grading.grade import grade_notebook
+from autograder.grading import work
+from autograder.grading.feedback import ReviewedFeedback, feedback_path
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.record import Record, key_of
 from autograder.grading.run import GradingRun
-from autograder.grading.transplant import transplant
+from autograder.grading.workers import Crew, Local
 from autograder.ingest.notebook import Unreadable
 from autograder.ingest.students import StudentFolder, student_folders
-from autograder.ingest.submission import Submission, find_submission
+from autograder.ingest.submission import HandedIn, Submission
 from autograder.problems import Problem
-
-ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,7 @@ class Entry:
 
     record: the verdicts, None where the submission could not be read (`problem` says
     why) or nothing was handed in (`problem` is ""). is_new: graded in this run.
+    seconds: what that took, by what was done.
     """
 
     student: str
@@ -41,6 +38,7 @@ class Entry:
     record: Record | None = None
     problem: str = ""
     is_new: bool = False
+    seconds: dict | None = None
 
 
 def grade_class(
@@ -48,12 +46,12 @@ def grade_class(
     chapters: list[Chapter],
     students: list[str] | None = None,
     force: bool = False,
-    workers: int | None = None,
+    workers=None,
 ) -> Iterator[Entry]:
     """Grade every submission of the class; yields an `Entry` as each is done.
 
-    Raises Problem when there is nothing to grade. A submission that cannot be read or
-    run never touches another.
+    workers: who grades (default: this process). Raises Problem when there is nothing
+    to grade. A submission that cannot be read or run never touches another.
     """
     course = run.course
     for chapter in chapters:
@@ -61,36 +59,11 @@ def grade_class(
     folders = students_of(course)
     if students is not None:
         folders = [folder for folder in folders if folder.student in students]
-    feedback = FeedbackWriter(course)
-    with ClassGradebook(course) as gradebook, _pool(workers) as pool:
-        waiting = []
+    with ClassGradebook(course) as gradebook, Crew(workers or Local(1)) as crew:
+        classroom = _Classroom(run, chapters, gradebook, crew, force)
         for folder in folders:
-            for chapter in chapters:
-                if folder.problem:
-                    student, problem = folder.student, folder.problem
-                    yield Entry(student, chapter.name, problem=problem)
-                    continue
-                entry = _ready(run, gradebook, folder.student, chapter, force)
-                if isinstance(entry, Entry):
-                    yield entry
-                else:
-                    _draw(run, chapter)
-                    waiting.append(pool.submit(_grade, run, chapter, entry))
-        for future in as_completed(waiting):
-            record, notebook = future.result()
-            if record.is_complete:
-                _write(course, gradebook, feedback, record, notebook)
-            yield Entry(record.student, record.chapter, record, is_new=True)
-
-
-@contextlib.contextmanager
-def _pool(workers):
-    """Threads that each wait for a process; when we stop, what waits is dropped."""
-    pool = ThreadPoolExecutor(workers or os.cpu_count())
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+            yield from classroom.grade(folder)
+        yield from classroom.rest()
 
 
 def students_of(course: Course) -> list[StudentFolder]:
@@ -104,74 +77,121 @@ def students_of(course: Course) -> list[StudentFolder]:
     return folders
 
 
-def _draw(run, chapter):
-    """Compute what the threads share of a chapter, before one needs it."""
-    chapter_run = run.of(chapter)
-    _ = chapter_run.pristine, chapter_run.hidden, chapter_run.public
+class _Classroom:
+    """One run over a class."""
 
+    def __init__(self, run, chapters, gradebook, crew, force):
+        self._run, self._chapters = run, chapters
+        self._course, self._gradebook, self._crew = run.course, gradebook, crew
+        self._force = force
+        self._is_drawn = False
+        self._given = {}
+        self._reviewed = None
 
-def _ready(run, gradebook, student, chapter, force) -> Submission | Entry:
-    """The submission to grade, or the entry where nothing is left to do."""
-    course = run.course
-    try:
-        submission = find_submission(course.submitted, student, chapter.name)
-    except Unreadable as problem:
-        # what an earlier, readable submission got is no longer true
-        gradebook.forget(student, chapter.name)
-        shutil.rmtree(course.autograded / student / chapter.name, ignore_errors=True)
-        shutil.rmtree(course.feedback / student / chapter.name, ignore_errors=True)
-        return Entry(student, chapter.name, problem=str(problem))
-    if submission is None:
-        return Entry(student, chapter.name)
-    folder = course.autograded / student / chapter.name
-    done = records.read(folder)
-    key = key_of(submission.digest, chapter.version)
-    written = (
-        folder / f"{chapter.name}.ipynb",
-        course.feedback / student / chapter.name / f"{chapter.name}.html",
-    )
-    is_done = done is not None and done.key == key
-    is_done = is_done and all(path.exists() for path in written)
-    is_done = is_done and (done.sandboxed or not run.walls.sandboxed)
-    if is_done and not force and gradebook.has(done):
-        return Entry(student, chapter.name, done)
-    return submission
+    def grade(self, folder: StudentFolder) -> Iterator[Entry]:
+        """Look through one student's folder and give out what is to be graded."""
+        student = folder.student
+        if folder.problem:
+            for chapter in self._chapters:
+                yield Entry(student, chapter.name, problem=folder.problem)
+            return
+        handed_in = HandedIn(self._course.submitted, student)
+        found = [self._ready(handed_in, student, c) for c in self._chapters]
+        wanted = [item for item in found if isinstance(item, Submission)]
+        if wanted:
+            self._draw({submission.chapter for submission in wanted})
+        for item in found:
+            if isinstance(item, Entry):
+                yield item
+            else:
+                chapter = self._course.chapters[item.chapter]
+                order = work.Order.of(self._run, chapter)
+                place = student, chapter.name
+                self._given[place] = self._given[place], time.perf_counter()
+                for done in self._crew.give(order, item):
+                    yield self._written(done)
 
+    def rest(self) -> Iterator[Entry]:
+        """What workers still have."""
+        for done in self._crew.rest():
+            yield self._written(done)
 
-def _grade(run, chapter, submission) -> tuple[Record, object]:
-    """Run and judge one submission; our own failures are tried again."""
-    chapter_run = run.of(chapter)
-    planted = transplant(chapter_run.pristine, submission)
-    notebook = planted.annotated()
-    for attempt in range(ATTEMPTS):
+    # --- one place --------------------------------------------------------------
+
+    def _ready(self, handed_in, student, chapter) -> Submission | Entry:
+        """The submission to grade, or the entry where nothing is left to do."""
+        begin = time.perf_counter()
         try:
-            graded = grade_notebook(chapter_run, notebook, submission.files)
-            verdicts = graded.verdicts
-            break
-        except Exception as failure:  # whatever fails here is ours, not the student's
-            message = f"attempt {attempt + 1}: {type(failure).__name__}: {failure}"
-            verdicts = [
-                Verdict(name, INFRASTRUCTURE, exercise.points, message)
-                for name, exercise in chapter.exercises.items()
-            ]
-    record = Record(
-        submission.student,
-        chapter.name,
-        key_of(submission.digest, chapter.version),
-        run.seed,
-        verdicts,
-        planted.notes,
-        sandboxed=run.walls.sandboxed,
-    )
-    return record, notebook
+            found = handed_in.find(chapter.name)
+            if found is None:
+                return Entry(student, chapter.name)
+            if not self._force and (done := self._done(found, chapter)):
+                return Entry(student, chapter.name, done)
+            submission = found.read()
+        except Unreadable as problem:
+            self._forget(student, chapter.name)
+            return Entry(student, chapter.name, problem=str(problem))
+        self._given[student, chapter.name] = time.perf_counter() - begin
+        return submission
 
+    def _done(self, found, chapter) -> Record | None:
+        """What was graded before, if all of it is there and still true."""
+        student, name = found.student, found.chapter
+        folder = self._course.autograded / student / name
+        record = records.read(folder)
+        if record is None or record.key != key_of(found.digest, chapter.version):
+            return None
+        if self._run.walls.sandboxed and not record.sandboxed:
+            return None
+        page = feedback_path(self._course, student, name)
+        if not (page.exists() and (folder / f"{name}.ipynb").exists()):
+            return None
+        return record if self._gradebook.has(record) else None
 
-def _write(course, gradebook, feedback, record, notebook):
-    folder = course.autograded / record.student / record.chapter
-    if folder.exists():  # plain nbgrader leaves read-only files
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    nbformat.write(notebook, folder / f"{record.chapter}.ipynb")
-    gradebook.write(record)
-    feedback.write(record.student, record.chapter)
-    records.write(folder, record)  # last: its presence says that all is written
+    def _forget(self, student, chapter):
+        """What an earlier, readable submission got is no longer true."""
+        self._gradebook.forget(student, chapter)
+        for above in (self._course.autograded, self._course.feedback):
+            shutil.rmtree(above / student / chapter, ignore_errors=True)
+
+    def _draw(self, names):
+        """Before the first is given out: workers know what was drawn when they fork.
+
+        A chapter that is needed later is drawn by each worker that needs it.
+        """
+        if self._is_drawn:
+            return
+        self._is_drawn = True
+        self._crew.prepare(self._run, [c for c in self._chapters if c.name in names])
+
+    def _written(self, done: work.Done) -> Entry:
+        record = done.record
+        place = record.student, record.chapter
+        ingest, given = self._given.pop(place)
+        begin = time.perf_counter()
+        waited = begin - given - sum(done.seconds.values())
+        if record.is_complete:
+            self._write(done)
+        written = time.perf_counter() - begin
+        seconds = {"ingest": ingest, "wait": waited, **done.seconds, "write": written}
+        return Entry(*place, record, is_new=True, seconds=seconds)
+
+    def _write(self, done):
+        course, record = self._course, done.record
+        student, chapter = record.student, record.chapter
+        folder = course.autograded / student / chapter
+        if folder.exists():  # plain nbgrader leaves read-only files
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        (folder / f"{chapter}.ipynb").write_text(done.notebook, encoding="utf-8")
+        is_reviewed = self._gradebook.write(record)
+        page = self._reviewed_page(student, chapter) if is_reviewed else done.page
+        path = feedback_path(course, student, chapter)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+        records.write(folder, record)  # last: its presence says that all is written
+
+    def _reviewed_page(self, student, chapter):
+        if self._reviewed is None:
+            self._reviewed = ReviewedFeedback(self._course)
+        return self._reviewed.page_of(student, chapter)

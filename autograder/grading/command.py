@@ -1,5 +1,7 @@
 """``autograder grade``: progress, a closing table, an exit code."""
 
+import os
+
 from autograder.cli import EXIT_INFRASTRUCTURE, EXIT_OK
 from autograder.course.layout import Course
 from autograder.grading.class_table import class_tables
@@ -7,6 +9,7 @@ from autograder.grading.classroom import grade_class, students_of
 from autograder.grading.report import write_report
 from autograder.grading.run import GradingRun
 from autograder.grading.texts import clean
+from autograder.grading.workers import Local
 from autograder.problems import Problem
 from autograder.sandbox.machine import walls_for
 from autograder.terminal import console, progress
@@ -22,9 +25,8 @@ def grade_command(course: Course, options) -> int:
     entries = []
     with progress() as bar:
         task = bar.add_task("grading", total=len(chapters) * len(students))
-        for entry in grade_class(
-            run, chapters, students, options.force, options.workers
-        ):
+        workers = Local(options.workers or os.cpu_count())
+        for entry in grade_class(run, chapters, students, options.force, workers):
             entries.append(entry)
             bar.update(task, advance=1, description=clean(entry.student, 30))
     report = write_report(course, chapters)

@@ -1,4 +1,4 @@
-"""Feedback for students, through nbgrader's own feedback converter."""
+"""Feedback for students: one page a submission."""
 
 import logging
 from pathlib import Path
@@ -6,11 +6,47 @@ from pathlib import Path
 from nbgrader.converters import GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 
+from autograder.checking.verdict import NOT_ATTEMPTED
 from autograder.course.layout import Course
+from autograder.course.source import grade_id
+from autograder.grading.feedback_exporter import render
+from autograder.grading.record import Record
+
+NO_RESPONSE = "No response."  # as nbgrader says it
 
 
-class FeedbackWriter:
-    """Writes ``feedback/<student>/<chapter>/<chapter>.html`` with one exporter."""
+def page_of(notebook, record: Record) -> str:
+    """The page of an autograded notebook whose scores are those of the record.
+
+    What nbgrader reads back from the gradebook for each cell is known here already.
+    """
+    verdicts = {verdict.exercise: verdict for verdict in record.verdicts}
+    for cell in notebook.cells:
+        verdict = verdicts.get(grade_id(cell).removeprefix("test_"))
+        if verdict is None:
+            continue
+        marks = cell.metadata.nbgrader
+        if marks.get("grade"):
+            marks.update(score=verdict.score, points=verdict.points)
+        if marks.get("solution"):
+            marks["comment"] = remark(verdict)
+    names = {
+        "student": record.student,
+        "notebook": record.chapter,
+        "score": record.score,
+        "max_score": sum(verdict.points for verdict in record.verdicts),
+        "late_penalty": 0,
+    }
+    return render(notebook, names)
+
+
+def remark(verdict) -> str | None:
+    """The comment that nbgrader would leave on an answer by itself."""
+    return NO_RESPONSE if verdict.outcome == NOT_ATTEMPTED else None
+
+
+class ReviewedFeedback:
+    """The same with what people have added in the gradebook, read by nbgrader."""
 
     def __init__(self, course: Course):
         self._course = course
@@ -24,10 +60,8 @@ class FeedbackWriter:
         for preprocessor in self._converter.preprocessors:
             self._exporter.register_preprocessor(preprocessor, enabled=True)
 
-    def write(self, student: str, chapter: str) -> Path:
-        """Write the feedback for an autograded notebook; returns its path."""
-        folder = self._course.feedback / student / chapter
-        folder.mkdir(parents=True, exist_ok=True)
+    def page_of(self, student: str, chapter: str) -> str:
+        """The page of an autograded notebook that has been written."""
         notebook = self._course.autograded / student / chapter / f"{chapter}.ipynb"
         resources = {
             "unique_key": chapter,
@@ -40,6 +74,9 @@ class FeedbackWriter:
             },
         }
         html, _ = self._exporter.from_filename(str(notebook), resources=resources)
-        path = folder / f"{chapter}.html"
-        path.write_text(html, encoding="utf-8")
-        return path
+        return html
+
+
+def feedback_path(course: Course, student: str, chapter: str) -> Path:
+    """Where the page of a submission stands."""
+    return course.feedback / student / chapter / f"{chapter}.html"

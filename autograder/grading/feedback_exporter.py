@@ -28,16 +28,23 @@ class FeedbackExporter(Exporter):
 
     def from_notebook_node(self, nb, resources=None, **kwargs):
         nb, resources = super().from_notebook_node(nb, resources, **kwargs)
-        code = ShownCode()
-        page = _template().render(
-            names=resources["nbgrader"],
-            notes=nb.metadata.get(NOTES, []),
-            exercises=list(_exercises(nb, code)),
-            added=[_shown(cell, code) for cell in nb.cells if _is_added(cell)],
-            light=style_of(LIGHT),
-            dark=style_of(DARK),
-        )
-        return page, resources
+        return render(nb, resources["nbgrader"]), resources
+
+
+def render(nb, names) -> str:
+    """The page of a notebook whose cells hold their scores.
+
+    names: "student", "notebook", "score", "max_score" and "late_penalty".
+    """
+    code = ShownCode()
+    return _template().render(
+        names=names,
+        notes=nb.metadata.get(NOTES, []),
+        exercises=list(_exercises(nb, code)),
+        added=[_shown(cell, code) for cell in nb.cells if _is_added(cell)],
+        light=style_of(LIGHT),
+        dark=style_of(DARK),
+    )
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import struct
+import time
 from dataclasses import dataclass
 
 from nbformat.v4 import new_output
@@ -28,10 +29,14 @@ MAX_PIXELS = 20_000_000  # of one figure
 
 @dataclass(frozen=True)
 class Graded:
-    """A notebook with the verdicts as its test cells' outputs."""
+    """A notebook with the verdicts as its test cells' outputs.
+
+    run_seconds: how long the student's processes took, by the clock.
+    """
 
     notebook: object
     verdicts: list[Verdict]
+    run_seconds: float = 0.0
 
 
 def grade_notebook(run: ChapterRun, notebook, files=None) -> Graded:
@@ -41,7 +46,9 @@ def grade_notebook(run: ChapterRun, notebook, files=None) -> Graded:
     student code cannot be run.
     """
     cells = list(code_cells(notebook))
-    result = run_notebook(cells, run.hidden_calls, run.walls, files)
+    clock = _Clock()
+    with clock:
+        result = run_notebook(cells, run.hidden_calls, run.walls, files)
     judged = {name: _judged(run, name, result) for name in run.chapter.exercises}
     failed = [name for name, verdict in judged.items() if _can_be_shown(verdict)]
     shown = None
@@ -50,7 +57,8 @@ def grade_notebook(run: ChapterRun, notebook, files=None) -> Graded:
         # a process that has seen nothing hidden
         alive = [cell for cell in cells if cell.name not in result.gone]
         calls = {name: run.public_calls[name] for name in failed}
-        shown = run_notebook(alive, calls, run.walls, files)
+        with clock:
+            shown = run_notebook(alive, calls, run.walls, files)
         result.cells = shown.cells
     stubs = {cell.id: cell.source for cell in run.pristine.cells}
     verdicts = []
@@ -62,7 +70,19 @@ def grade_notebook(run: ChapterRun, notebook, files=None) -> Graded:
             verdict = dataclasses.replace(verdict, outcome=NOT_ATTEMPTED)
         verdicts.append(_cleaned(verdict))
     _write_outputs(notebook, result, {v.exercise: v for v in verdicts})
-    return Graded(notebook, verdicts)
+    return Graded(notebook, verdicts, clock.seconds)
+
+
+class _Clock:
+    """Adds up the seconds that pass inside of it."""
+
+    seconds = 0.0
+
+    def __enter__(self):
+        self._begin = time.perf_counter()
+
+    def __exit__(self, *_):
+        self.seconds += time.perf_counter() - self._begin
 
 
 def _can_be_shown(verdict):

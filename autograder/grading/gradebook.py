@@ -1,19 +1,89 @@
-"""Scores into nbgrader's own gradebook."""
+"""Scores into nbgrader's own gradebook.
+
+nbgrader's objects ask the database for one thing at a time, some 40 times a submission;
+a class is written with a handful of statements on the same tables instead.
+"""
+
+from dataclasses import dataclass
 
 from nbgrader.api import (
+    Assignment,
+    BaseCell,
     Comment,
     Grade,
     Gradebook,
-    MissingEntry,
+    Notebook,
     Student,
     SubmittedAssignment,
     SubmittedNotebook,
 )
+from sqlalchemy import bindparam, insert, select, update
 
-from autograder.checking.verdict import NOT_ATTEMPTED
 from autograder.course.database import make_gradebook
 from autograder.course.layout import Course
+from autograder.grading.feedback import remark
 from autograder.grading.record import Record
+
+STUDENTS, CELLS = Student.__table__, BaseCell.__table__
+ASSIGNMENTS, NOTEBOOKS = Assignment.__table__, Notebook.__table__
+SUBMISSIONS, SUBMITTED = SubmittedAssignment.__table__, SubmittedNotebook.__table__
+GRADES, COMMENTS = Grade.__table__, Comment.__table__
+
+FIND_STUDENT = select(STUDENTS.c.id).where(STUDENTS.c.id == bindparam("student"))
+FIND_SUBMITTED = (
+    select(SUBMITTED.c.id)
+    .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMITTED.c.assignment_id)
+    .where(SUBMISSIONS.c.student_id == bindparam("student"))
+    .where(SUBMITTED.c.notebook_id == bindparam("notebook"))
+)
+FIND_SCORES = (
+    select(CELLS.c.name, GRADES.c.auto_score)
+    .join(CELLS, CELLS.c.id == GRADES.c.cell_id)
+    .join(SUBMITTED, SUBMITTED.c.id == GRADES.c.notebook_id)
+    .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMITTED.c.assignment_id)
+    .where(SUBMISSIONS.c.student_id == bindparam("student"))
+    .where(SUBMITTED.c.notebook_id == bindparam("notebook"))
+)
+FIND_BY_HAND = (
+    select(GRADES.c.cell_id)
+    .where(GRADES.c.notebook_id == bindparam("submitted"))
+    .where(GRADES.c.manual_score.is_not(None) | GRADES.c.extra_credit.is_not(None))
+)
+FIND_REMARKS = (
+    select(COMMENTS.c.cell_id)
+    .where(COMMENTS.c.notebook_id == bindparam("submitted"))
+    .where(COMMENTS.c.manual_comment.is_not(None))
+)
+FIND_PENALTY = (
+    select(SUBMITTED.c.id)
+    .where(SUBMITTED.c.id == bindparam("submitted"))
+    .where(SUBMITTED.c.late_submission_penalty.is_not(None))
+)
+SCORE = (
+    update(GRADES)
+    .where(GRADES.c.notebook_id == bindparam("submitted"))
+    .where(GRADES.c.cell_id == bindparam("cell"))
+    .values(
+        auto_score=bindparam("score"),
+        needs_manual_grade=GRADES.c.manual_score.is_not(None),
+    )
+)
+REMARK = (
+    update(COMMENTS)
+    .where(COMMENTS.c.notebook_id == bindparam("submitted"))
+    .where(COMMENTS.c.cell_id == bindparam("cell"))
+    .values(auto_comment=bindparam("remark"))
+)
+
+
+@dataclass(frozen=True)
+class _Released:
+    """What the gradebook calls a chapter: ids, those of cells by exercise."""
+
+    assignment: str
+    notebook: str
+    tests: dict[str, str]
+    solutions: dict[str, str]
 
 
 class ClassGradebook:
@@ -23,83 +93,139 @@ class ClassGradebook:
         config = course.config.CourseDirectory
         make_gradebook(course)
         self._gradebook = Gradebook(course.database_url, config.course_id)
+        self._gradebook.db.remove()  # a session that is left open keeps a lock
+        self._connection = self._gradebook.engine.connect()
+        self._released = {}
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self._connection.close()
         self._gradebook.close()
+        self._gradebook.engine.dispose()
 
     def students(self) -> set[str]:
         """The ids of all students that the gradebook knows."""
-        return {student.id for student in self._gradebook.students}
+        with self._connection.begin():
+            return set(self._connection.execute(select(STUDENTS.c.id)).scalars())
 
     def has(self, record: Record) -> bool:
         """Whether the gradebook holds exactly the scores of `record`."""
-        if not self._has_submission(record.student, record.chapter):
-            return False
-        found = self._grades(record)
-        return all(found[v.exercise].auto_score == v.score for v in record.verdicts)
+        with self._connection.begin():
+            released = self._chapter(record.chapter)
+            place = {"student": record.student, "notebook": released.notebook}
+            found = dict(self._connection.execute(FIND_SCORES, place).all())
+        scores = {f"test_{v.exercise}": v.score for v in record.verdicts}
+        return found == scores
 
-    def write(self, record: Record):
+    def write(self, record: Record) -> bool:
         """Write one submission's scores, all of them or none, in one transaction.
 
         A score that a person has given by hand stays; the grade is then marked for
-        another look.
+        another look. Returns whether there is more than these scores: a score or a
+        comment by a person, a penalty.
         """
-        if not self._has_submission(record.student, record.chapter):
-            self._add_submission(record.student, record.chapter)
-        grades = self._grades(record)
-        for verdict in record.verdicts:
-            grade = grades[verdict.exercise]
-            grade.auto_score = verdict.score
-            grade.needs_manual_grade = grade.manual_score is not None
-            comment = self._gradebook.find_comment(
-                verdict.exercise, record.chapter, record.chapter, record.student
-            )
-            untouched = verdict.outcome == NOT_ATTEMPTED
-            comment.auto_comment = "No response." if untouched else None
-        self._gradebook.db.commit()
+        with self._connection.begin():
+            released = self._chapter(record.chapter)
+            place = {"student": record.student, "notebook": released.notebook}
+            submitted = self._connection.execute(FIND_SUBMITTED, place).scalar()
+            if submitted is None:
+                self._insert(record, released)
+                return False
+            return self._update(record, released, submitted)
 
     def forget(self, student: str, chapter: str):
         """Drop what an earlier submission got; the student stays known."""
-        self._gradebook.update_or_create_student(student)
-        if self._has_submission(student, chapter):
-            self._gradebook.remove_submission(chapter, student)
-
-    def _has_submission(self, student, chapter):
-        try:
-            self._gradebook.find_submission(chapter, student)
-        except MissingEntry:
-            return False
-        return True
-
-    def _add_submission(self, student, chapter):
-        """Add what nbgrader adds, without its commits: no grade without a score."""
-        book = self._gradebook
-        with book.db.no_autoflush:
-            assignment = book.find_assignment(chapter)
-            submission = SubmittedAssignment(
-                assignment=assignment, student=self._student(student)
+        with self._connection.begin():
+            self._add_student(student)
+            released = self._chapter(chapter)
+            place = {"student": student, "notebook": released.notebook}
+            submitted = self._connection.execute(FIND_SUBMITTED, place).scalar()
+            if submitted is None:
+                return
+            for table in (GRADES, COMMENTS):
+                rows = table.delete().where(table.c.notebook_id == submitted)
+                self._connection.execute(rows)
+            row = SUBMITTED.delete().where(SUBMITTED.c.id == submitted)
+            self._connection.execute(row)
+            row = SUBMISSIONS.delete().where(
+                SUBMISSIONS.c.student_id == student,
+                SUBMISSIONS.c.assignment_id == released.assignment,
             )
-            for notebook in assignment.notebooks:
-                tasks = notebook.task_cells
-                submitted = SubmittedNotebook(notebook=notebook, assignment=submission)
-                for cell in (*notebook.grade_cells, *tasks):
-                    Grade(cell_id=cell.id, notebook=submitted)
-                for cell in (*notebook.solution_cells, *tasks):
-                    Comment(cell_id=cell.id, notebook=submitted)
-            book.db.add(submission)
-        book.db.flush()
+            self._connection.execute(row)
 
-    def _student(self, name):
-        try:
-            return self._gradebook.find_student(name)
-        except MissingEntry:
-            return Student(id=name)
+    # --- within a transaction ---------------------------------------------------
 
-    def _grades(self, record):
-        """The grades of a submission by exercise."""
-        book, chapter, student = self._gradebook, record.chapter, record.student
-        notebook = book.find_submission_notebook(chapter, chapter, student)
-        return {grade.name.removeprefix("test_"): grade for grade in notebook.grades}
+    def _chapter(self, name) -> _Released:
+        """The ids of a chapter as it was released, read once."""
+        if name not in self._released:
+            find = (
+                select(NOTEBOOKS.c.id, NOTEBOOKS.c.assignment_id)
+                .join(ASSIGNMENTS, ASSIGNMENTS.c.id == NOTEBOOKS.c.assignment_id)
+                .where(ASSIGNMENTS.c.name == name)
+            )
+            notebook, assignment = self._connection.execute(find).one()
+            find = select(CELLS.c.type, CELLS.c.name, CELLS.c.id)
+            find = find.where(CELLS.c.notebook_id == notebook)
+            kinds = {"GradeCell": {}, "SolutionCell": {}}
+            for kind, cell, number in self._connection.execute(find):
+                kinds[kind][cell.removeprefix("test_")] = number
+            self._released[name] = _Released(assignment, notebook, *kinds.values())
+        return self._released[name]
+
+    def _add_student(self, name):
+        if self._connection.execute(FIND_STUDENT, {"student": name}).first() is None:
+            self._connection.execute(insert(STUDENTS), {"id": name})
+
+    def _insert(self, record, released):
+        """Add what nbgrader adds, and no grade without its score."""
+        self._add_student(record.student)
+        row = {"assignment_id": released.assignment, "student_id": record.student}
+        added = self._connection.execute(insert(SUBMISSIONS), row)
+        (submission,) = added.inserted_primary_key
+        row = {"assignment_id": submission, "notebook_id": released.notebook}
+        added = self._connection.execute(insert(SUBMITTED), row)
+        (submitted,) = added.inserted_primary_key
+        grades = [
+            {
+                "notebook_id": submitted,
+                "cell_id": released.tests[verdict.exercise],
+                "auto_score": verdict.score,
+                "needs_manual_grade": False,
+            }
+            for verdict in record.verdicts
+        ]
+        comments = [
+            {
+                "notebook_id": submitted,
+                "cell_id": released.solutions[verdict.exercise],
+                "auto_comment": remark(verdict),
+            }
+            for verdict in record.verdicts
+        ]
+        self._connection.execute(insert(GRADES), grades)
+        self._connection.execute(insert(COMMENTS), comments)
+
+    def _update(self, record, released, submitted):
+        grades = [
+            {
+                "submitted": submitted,
+                "cell": released.tests[verdict.exercise],
+                "score": verdict.score,
+            }
+            for verdict in record.verdicts
+        ]
+        comments = [
+            {
+                "submitted": submitted,
+                "cell": released.solutions[verdict.exercise],
+                "remark": remark(verdict),
+            }
+            for verdict in record.verdicts
+        ]
+        self._connection.execute(SCORE, grades)
+        self._connection.execute(REMARK, comments)
+        place = {"submitted": submitted}
+        finds = (FIND_BY_HAND, FIND_REMARKS, FIND_PENALTY)
+        return any(self._connection.execute(find, place).first() for find in finds)

@@ -1,5 +1,7 @@
 """Students' code on a page: coloured where that is quick, cut where it has no end."""
 
+import functools
+
 from markupsafe import Markup, escape
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -33,7 +35,7 @@ class ShownCode:
         """The same as HTML, in colours where there is time for them."""
         source = self.text(source)
         if self.is_coloured(source):
-            return Markup(highlight(source, PythonLexer(), _formatter()))
+            return Markup(highlight(source, _lexer(), _formatter()))
         return Markup('<div class="code"><pre>{}</pre></div>').format(escape(source))
 
     def is_coloured(self, source: str) -> bool:
@@ -45,10 +47,17 @@ class ShownCode:
         return True
 
 
+@functools.cache
 def style_of(name: str) -> str:
     """The style sheet of a colour scheme of Pygments."""
     return HtmlFormatter(style=name).get_style_defs(".code")
 
 
+@functools.cache
 def _formatter():
     return HtmlFormatter(cssclass="code")
+
+
+@functools.cache
+def _lexer():
+    return PythonLexer()

@@ -2,7 +2,9 @@
 
 import hashlib
 import re
+from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from autograder.ingest.archives import is_archive, unpacked
@@ -42,30 +44,78 @@ class Submission:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-def find_submission(submitted: Path, student: str, chapter: str) -> Submission | None:
-    """Read what a student handed in for a chapter; None where that is nothing.
+@dataclass(frozen=True)
+class Found:
+    """A notebook that was handed in for a chapter, as bytes, not yet looked into.
+
+    name: of the file, for messages. digest: of all bytes that count.
+    """
+
+    student: str
+    chapter: str
+    name: str
+    data: bytes
+    notes: list[str]
+    files: dict[str, bytes]
+
+    @cached_property
+    def digest(self) -> str:
+        return _digest(self.data, self.files)
+
+    def read(self) -> Submission:
+        """Its cells; raises Unreadable where it is no notebook."""
+        cells = read_cells(self.data, self.name)
+        place = (self.student, self.chapter)
+        return Submission(*place, cells, self.digest, self.notes, self.files)
+
+
+class HandedIn:
+    """What one student has handed in, listed once for all chapters.
 
     A notebook counts that is named like the chapter, or lies in a folder that is, under
-    whatever spelling; of several the newest. Raises Unreadable when something is there
-    that cannot be graded.
+    whatever spelling; of several the newest.
     """
-    folder = folder_of(submitted, student)
-    if folder is None:
-        return None
-    items = [i for i in unpacked(items_in(folder)) if chapter_of(i.parts) == chapter]
-    notebooks = [item for item in items if is_notebook(item.name)]
-    readable = [item for item in notebooks if not item.problem]
-    if not readable:
-        return _nothing_to_read(folder, items, notebooks, chapter)
-    expected = (chapter, f"{chapter}.ipynb")
-    readable.sort(key=lambda item: (-item.modified, item.parts != expected, item.path))
-    newest = readable[0]
-    data = newest.read(MAX_BYTES)
-    cells = read_cells(data, newest.name if newest.parts == expected else newest.path)
-    files, left_out = beside(newest, items)
-    notes = [*_found_as(newest, notebooks, expected), *left_out]
-    digest = _digest(data, files)
-    return Submission(student, chapter, cells, digest, notes, files)
+
+    def __init__(self, submitted: Path, student: str):
+        self._student = student
+        self._folder = folder_of(submitted, student)
+
+    def find(self, chapter: str) -> Found | None:
+        """What was handed in for a chapter; None where that is nothing.
+
+        Raises Unreadable when something is there that cannot be graded.
+        """
+        if self._folder is None:
+            return None
+        items = self._by_chapter.get(chapter, [])
+        notebooks = [item for item in items if is_notebook(item.name)]
+        readable = [item for item in notebooks if not item.problem]
+        if not readable:
+            return _nothing_to_read(self._folder, items, notebooks, chapter)
+        expected = (chapter, f"{chapter}.ipynb")
+        readable.sort(
+            key=lambda item: (-item.modified, item.parts != expected, item.path)
+        )
+        newest = readable[0]
+        data = newest.read(MAX_BYTES)
+        files, left_out = beside(newest, items)
+        notes = [*_found_as(newest, notebooks, expected), *left_out]
+        name = newest.name if newest.parts == expected else newest.path
+        return Found(self._student, chapter, name, data, notes, files)
+
+    @cached_property
+    def _by_chapter(self):
+        """All items by the chapter that they belong to."""
+        found = defaultdict(list)
+        for item in unpacked(items_in(self._folder)):
+            found[chapter_of(item.parts)].append(item)
+        return found
+
+
+def find_submission(submitted: Path, student: str, chapter: str) -> Submission | None:
+    """Read what a student handed in for a chapter, as `HandedIn` finds it."""
+    found = HandedIn(submitted, student).find(chapter)
+    return found and found.read()
 
 
 def read_submission(path: Path, student: str, chapter: str) -> Submission:

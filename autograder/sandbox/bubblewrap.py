@@ -64,6 +64,11 @@ def next_user() -> int | None:
     return FIRST_USER + next(_turn) % USERS if _is_root() else None
 
 
+def users() -> tuple[int, int, int] | None:
+    """The same for one that hands out users itself: the first, how many, the next."""
+    return (FIRST_USER, USERS, next(_turn) % USERS) if _is_root() else None
+
+
 def command_prefix() -> list[str]:
     """What makes the next user of what is started by the words after it."""
     user = next_user()

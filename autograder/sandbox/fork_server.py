@@ -5,8 +5,10 @@ one thread and starts none, since only that can be forked safely. A request is a
 object with descriptors; the answer comes from the child itself, once its walls stand.
 """
 
+import contextlib
 import gc
 import importlib
+import itertools
 import json
 import os
 import signal
@@ -18,40 +20,89 @@ from autograder.sandbox import child, confine
 
 MAX_REQUEST = 1 << 20
 PATIENCE = 2.0
+# a process that forks is replaced after so many children, or when it has grown so much
+MOST_CHILDREN = 2_000
+MOST_GROWTH = 64 * 2**20
+RENEW = 75  # its exit code then
 
 
 def main():
-    """Serve requests from the socket named on the command line until it is closed."""
+    """Serve requests from the socket named on the command line until it is closed.
+
+    Modules named after it are imported first. A process of its own forks the children;
+    it is replaced by a new one now and then, so that nothing can pile up in it.
+    """
     control = socket.socket(fileno=int(sys.argv[1]))
-    while True:
+    for name in sys.argv[2:]:
+        with contextlib.suppress(Exception):  # who needs it will say so
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy every page
+    for before in itertools.count(step=MOST_CHILDREN):
+        server = os.fork()
+        if server == 0:
+            os._exit(_serve(control, before))
+        _, state = os.waitpid(server, 0)
+        if os.waitstatus_to_exitcode(state) != RENEW:
+            return
+
+
+def _serve(control, before):
+    """Fork a child for each request; returns 0 where there will be no more of them.
+
+    before: how many there may have been already. No two that live at the same time have
+    the same user, whichever process asked for them.
+    """
+    held = _memory()
+    for number in range(before, before + MOST_CHILDREN):
         data, descriptors, _, _ = socket.recv_fds(control, MAX_REQUEST, 64)
         if not data:
-            return
+            return 0
         request = json.loads(data)
         answer = socket.socket(fileno=descriptors[0])
         try:
-            _prepare(request["modules"])
+            if _prepare(request["modules"]):
+                held = _memory()
+            request["user"] = _user(request["users"], number)
             _fork(control, answer, request, descriptors[1:])
         except Exception as error:
             answer.send(f"failed: {error}".encode())
         answer.close()
         for descriptor in descriptors[1:]:
             os.close(descriptor)
+        if _memory() - held > MOST_GROWTH:
+            break
+    return RENEW
+
+
+def _user(users, number):
+    """Whose turn it is; None where only root could give a process to another."""
+    if users is None:
+        return None
+    first, count, start = users
+    return first + (start + number) % count
+
+
+def _memory():
+    """The bytes that this process holds."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _prepare(modules):
-    """Import modules that are not there yet, then keep the heap as it is."""
+    """Import modules that are not there yet; returns whether there were any."""
     missing = [name for name in modules if name not in sys.modules]
     for name in missing:
         importlib.import_module(name)
     if missing:
         gc.collect()
-        gc.freeze()  # a collection in a child would copy every page
+        gc.freeze()
     deadline = time.monotonic() + PATIENCE
     while (threads := len(os.listdir("/proc/self/task"))) != 1:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{threads} threads; only one can be forked safely")
         time.sleep(0.01)  # one that an import has started may be about to end
+    return bool(missing)
 
 
 def _fork(control, answer, request, descriptors):

@@ -19,6 +19,7 @@ import time
 
 from autograder.problems import Infrastructure
 from autograder.sandbox import bubblewrap, limits
+from autograder.sandbox.imports import imported_modules
 from autograder.sandbox.system_calls import filter_program
 from autograder.sandbox.walls import (
     PYTHON,
@@ -31,7 +32,6 @@ from autograder.sandbox.walls import (
 
 SERVER = ("-I", "-m", "autograder.sandbox.fork_server")
 CREDENTIALS = struct.Struct("3i")  # pid, uid, gid, as seen from here
-MOST_CHILDREN = 500  # a server is renewed then
 MOST_FAILURES = 2
 
 
@@ -50,6 +50,13 @@ class Forking(Walls):
         self._server = None
         self._retired = []
         self._failures = 0
+
+    def prepare(self, cells):
+        """Start the fork server, which imports meanwhile what `cells` do."""
+        with self._lock:
+            if self._server is None and not self.why_not:
+                with contextlib.suppress(Infrastructure, OSError):
+                    self._server = ForkServer(imported_modules(cells))
 
     def start(self, pipes, errors, files, space=None, modules=()) -> Enclosed:
         """As `Walls.start`."""
@@ -70,10 +77,10 @@ class Forking(Walls):
 
     def _fork(self, pipes, errors, files, space, modules):
         with self._lock:
-            if self._server is not None and not self._server.is_fit():
+            if self._server is not None and self._server.is_ended():
                 self._retire_server()
             if self._server is None:
-                self._server = ForkServer()
+                self._server = ForkServer(modules)
             forked = self._server.fork(pipes, errors, files, space, modules)
             self._failures = 0
             return forked
@@ -102,10 +109,15 @@ def forking() -> Forking:
 
 
 class ForkServer:
-    """The trusted end of a fork server; `Infrastructure` when it does not answer."""
+    """The trusted end of a fork server; `Infrastructure` when it does not answer.
 
-    def __init__(self):
-        self._count = 0
+    modules: what it imports before it forks. A process that is forked from this one may
+    use the server too, and cannot end it.
+    """
+
+    def __init__(self, modules=()):
+        self._owner = os.getpid()
+        self._users = bubblewrap.users()
         self._living = 0
         self._is_retired = False
         self._lock = threading.Lock()
@@ -115,20 +127,15 @@ class ForkServer:
             numbers = (options.fileno(), theirs.fileno())
             command = ["bwrap", "--args", str(numbers[0]), PYTHON, *SERVER]
             self._process = _popen_for_good(
-                [*command, str(numbers[1])],
+                [*command, str(numbers[1]), *modules],
                 pass_fds=numbers,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
             )
 
-    def is_fit(self) -> bool:
-        """Whether it lives and has not forked too often."""
-        return not self.is_ended() and self._count < MOST_CHILDREN
-
     def fork(self, pipes, errors, files, space, modules) -> "Forked":
         """Fork a confined child; raises Infrastructure with the cause if it cannot."""
-        self._count += 1
         answer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         answer.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         status, writing = os.pipe()
@@ -139,7 +146,7 @@ class ForkServer:
             handed = [stack.enter_context(memory_file(item)) for item in data]
             passed = [theirs.fileno(), *pipes, errors.fileno(), writing]
             passed += [file.fileno() for file in handed]
-            request = json.dumps(_request(files, space, modules)).encode()
+            request = json.dumps(_request(files, space, modules, self._users)).encode()
             try:
                 with theirs:
                     socket.send_fds(self._control, [request], passed)
@@ -167,15 +174,16 @@ class ForkServer:
             self.close()
 
     def is_ended(self) -> bool:
-        """Whether its process is gone."""
-        return self._process.poll() is not None
+        """Whether its process is known to be gone; the owner alone can know."""
+        return self._owner == os.getpid() and self._process.poll() is not None
 
     def close(self):
         """End it, and with it every process that it has forked."""
         self._control.close()
-        self._process.kill()
-        self._process.wait()
         self._errors.close()
+        if self._owner == os.getpid():
+            self._process.kill()
+            self._process.wait()
 
     def _confined(self, answer) -> int:
         """Wait until the child's walls stand; its process id as seen from here."""
@@ -200,7 +208,7 @@ class ForkServer:
         return f"the fork server ended: {words}"
 
 
-def _request(files, space, modules):
+def _request(files, space, modules, users):
     return {
         "modules": list(modules),
         "home": bubblewrap.HOME,
@@ -208,7 +216,7 @@ def _request(files, space, modules):
         "shared_size": limits.SHARED_SIZE,
         "files": list(files),
         "limits": limits.most(own_user=True, address_space=space),
-        "user": bubblewrap.next_user(),
+        "users": users,
     }
 
 

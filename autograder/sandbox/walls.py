@@ -34,6 +34,9 @@ class Walls(Protocol):
 
     sandboxed: bool
 
+    def prepare(self, cells):
+        """Have ready what `cells` import, where that can be; returns at once."""
+
     def start(self, pipes, errors, files, space=None, modules=()) -> "Enclosed":
         """Start a process that reads requests from one pipe and replies to the other.
 
@@ -44,7 +47,7 @@ class Walls(Protocol):
         """
 
 
-class NoWalls:
+class NoWalls(Walls):
     """A plain process in a temporary folder, as the user who grades."""
 
     sandboxed = False
@@ -67,7 +70,7 @@ class NoWalls:
         return Enclosed(process, process.pid, home=home)
 
 
-class Bubblewrap:
+class Bubblewrap(Walls):
     """Namespaces of its own by bubblewrap, a filter of system calls by libseccomp."""
 
     sandboxed = True

@@ -7,7 +7,8 @@ from engine_helpers import CHAPTER, booked, feedback, new, recorded, scores
 from nbgrader.api import Gradebook
 
 from autograder.course.layout import Course
-from autograder.grading import classroom
+from autograder.grading import gradebook, work
+from autograder.grading.feedback import ReviewedFeedback
 from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.record import Record
 from autograder.grading.run import GradingRun
@@ -17,7 +18,7 @@ from autograder.problems import Problem
 def test_a_second_run_grades_nothing(graded, grade, monkeypatch):
     before = recorded(graded)
     written = {p: p.stat().st_mtime_ns for p in graded.autograded.rglob("*")}
-    monkeypatch.setattr(classroom, "grade_notebook", None)
+    monkeypatch.setattr(work, "grade_notebook", None)
     entries = grade(graded, seed=2)
     assert new(entries) == []
     assert {name: entry.record for name, entry in entries.items()} == before
@@ -152,15 +153,38 @@ def test_the_gradebook_has_what_was_written(graded):
 
 def test_a_submission_is_booked_whole_or_not_at_all(graded, monkeypatch):
     verdicts = recorded(graded)["ada"].verdicts
+
+    def stopped(verdict):
+        if verdict.exercise == "largest":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(gradebook, "remark", stopped)
     with ClassGradebook(graded) as book:
-        find_comment = book._gradebook.find_comment
-
-        def stopped(name, *rest):
-            if name == "largest":
-                raise KeyboardInterrupt
-            return find_comment(name, *rest)
-
-        monkeypatch.setattr(book._gradebook, "find_comment", stopped)
         with pytest.raises(KeyboardInterrupt):
             book.write(Record("eve", CHAPTER, "", 1, verdicts))
-    assert not any(booked(graded).get("eve", {}).values())
+        assert book.students() == {"ada", "bob"}
+
+
+def test_what_people_have_added_is_told(graded):
+    record = recorded(graded)["bob"]
+    with ClassGradebook(graded) as book:
+        assert book.write(record) is False
+        with Gradebook(graded.database_url, "self-attention") as nbgraders:
+            comment = nbgraders.find_comment("largest", CHAPTER, CHAPTER, "bob")
+            comment.manual_comment = "Well argued."
+            nbgraders.db.commit()
+        assert book.write(record) is True
+
+
+def test_a_comment_by_hand_is_in_the_feedback_again(graded, grade):
+    with Gradebook(graded.database_url, "self-attention") as book:
+        comment = book.find_comment("largest", CHAPTER, CHAPTER, "bob")
+        comment.manual_comment = "Well argued."
+        book.db.commit()
+    grade(graded, students=["bob"], force=True)
+    assert "Well argued." in feedback(graded, "bob").read_text()
+
+
+def test_the_page_is_the_one_that_nbgrader_makes(graded):
+    written = feedback(graded, "bob").read_text()
+    assert ReviewedFeedback(graded).page_of("bob", CHAPTER) == written

@@ -10,8 +10,8 @@ from engine_helpers import CHAPTER, WRONG, booked, feedback, new, recorded, scor
 from nbgrader.api import Gradebook
 
 from autograder.checking.verdict import INFRASTRUCTURE, Verdict
-from autograder.grading import classroom
 from autograder.grading import record as records
+from autograder.grading import work
 from autograder.grading.record import key_of
 from autograder.problems import Infrastructure, Problem
 from autograder.version import grader_version
@@ -225,7 +225,7 @@ def test_half_a_character_in_a_message_harms_nobody(pair, submit, grade):
 @pytest.fixture
 def failing(monkeypatch):
     """Let grading bob's notebook fail: ``failing(times, error)``; returns the calls."""
-    calls, grade_notebook = [], classroom.grade_notebook
+    calls, grade_notebook = [], work.grade_notebook
 
     def fail(times, error=Infrastructure):
         def grade(run, notebook, files):
@@ -235,7 +235,7 @@ def failing(monkeypatch):
                     raise error("no processes left")
             return grade_notebook(run, notebook, files)
 
-        monkeypatch.setattr(classroom, "grade_notebook", grade)
+        monkeypatch.setattr(work, "grade_notebook", grade)
         return calls
 
     return fail

@@ -9,7 +9,7 @@ import pytest
 
 from autograder.cli import main
 from autograder.course import release as release_module
-from autograder.grading import classroom, command
+from autograder.grading import command, work
 from autograder.grading import record as records
 from autograder.problems import Infrastructure
 from autograder.verify import command as verify_command
@@ -110,14 +110,14 @@ def test_names_cannot_drive_the_terminal(run, released, submit):
 
 
 def test_our_failure_ends_with_3_and_names_whom(run, handed_in, monkeypatch):
-    grade_notebook = classroom.grade_notebook
+    grade_notebook = work.grade_notebook
 
     def fail(chapter_run, notebook, files):
         if any(WRONG in cell.source for cell in notebook.cells):
             raise Infrastructure("no processes left")
         return grade_notebook(chapter_run, notebook, files)
 
-    monkeypatch.setattr(classroom, "grade_notebook", fail)
+    monkeypatch.setattr(work, "grade_notebook", fail)
     code, output, _ = run("grade")
     assert code == 3
     assert f"not graded (our failure): bob, {CHAPTER}: " in output

@@ -177,23 +177,60 @@ def test_a_server_that_was_killed_is_replaced(walls):
     assert walls.why_not == "" and server_of(walls) is not first
 
 
-def test_a_server_is_renewed_after_many_children(walls, monkeypatch):
-    monkeypatch.setattr(fork_walls, "MOST_CHILDREN", 2)
-    servers = []
-    for _ in range(3):
+@pytest.fixture
+def renewing(monkeypatch):
+    """A server whose forking process is replaced after two children."""
+    change = "from autograder.sandbox import fork_server as s; s.MOST_CHILDREN = 2; "
+    command = ("-I", "-c", change + "s.main()")
+    monkeypatch.setattr(fork_walls, "SERVER", command)
+
+
+def forker_of(walls):
+    """The process that forks the children now."""
+    init = psutil.Process(server_of(walls).pid).children()[0]
+    server = min(init.children(), key=lambda process: process.pid)
+    while not (forkers := server.children()):  # between two of them
+        time.sleep(0.01)
+    return forkers[0].pid
+
+
+def test_the_forking_process_is_renewed_after_many_children(walls, renewing):
+    pids = []
+    for _ in range(5):
         said(walls, "print(1)")
-        servers.append(server_of(walls).pid)
-    assert servers[0] == servers[1] != servers[2]
+        pids.append(forker_of(walls))
+    assert len(set(pids)) >= 2
+    assert walls.why_not == ""
 
 
-def test_a_server_that_is_renewed_ends_with_its_last_child(walls, monkeypatch):
-    monkeypatch.setattr(fork_walls, "MOST_CHILDREN", 1)
+def test_a_child_outlives_the_process_that_forked_it(walls, renewing):
     with Session(walls) as session:
-        first = server_of(walls)
-        assert said(walls, "print(1)") == "1"
-        assert server_of(walls) is not first and first.poll() is None
+        first = forker_of(walls)
+        for _ in range(3):
+            assert said(walls, "print(1)") == "1"
+        assert forker_of(walls) != first
         assert session.run_cell("cell", "print(2)", 20).printed == "2\n"
-    assert first.wait(20) is not None
+
+
+def test_processes_have_users_of_their_own_whoever_asks(walls, renewing):
+    users = [said(walls, "import os; print(os.getuid())") for _ in range(5)]
+    assert len(set(users)) == 5
+
+
+def test_a_forked_grader_uses_the_same_server_and_cannot_end_it(walls):
+    assert said(walls, "print(1)") == "1"
+    grader = os.fork()
+    if grader == 0:
+        try:
+            right = said(walls, "print(2)") == "2"
+            walls.close()
+            os._exit(0 if right else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(grader, 0)[1] == 0
+    server = server_of(walls)
+    assert server.poll() is None
+    assert said(walls, "print(3)") == "3" and server_of(walls) is server
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from nbgrader.api import Gradebook
 
 from autograder.course import database, release
 from autograder.course.release import STAMPS, WORKSHOP
+from autograder.grading import gradebook
 from autograder.grading.gradebook import ClassGradebook
 
 
@@ -97,11 +98,11 @@ def test_a_gradebook_is_made_whole_or_not_at_all(released, class_folder, monkeyp
 def test_no_grade_is_ever_without_its_score(pair, monkeypatch, grade, submit):
     grade(pair, students=["ada"])
     with monkeypatch.context() as context, pytest.raises(Killed):
-        kill_at(context, Gradebook, "find_comment")
+        kill_at(context, gradebook, "remark")
         grade(pair, students=["bob"])
     assert set(booked(pair)) == {"ada"}
-    with ClassGradebook(pair) as gradebook:
-        assert gradebook.students() == {"ada"}
+    with ClassGradebook(pair) as book:
+        assert book.students() == {"ada"}
     submit(pair, "bob", normalise=WRONG)
     grade(pair, students=["bob"])
     assert booked(pair)["bob"] == {"test_normalise": 0, "test_largest": 2}

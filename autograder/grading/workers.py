@@ -1,0 +1,173 @@
+"""Who grades: this process, processes forked from it, or a Dask cluster.
+
+Each is a `concurrent.futures.Executor`. A worker that dies loses nothing but time: what
+it was given is given to another.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+
+from autograder.course.chapter import Chapter
+from autograder.grading import work
+from autograder.grading.grade import code_cells
+from autograder.grading.run import GradingRun
+from autograder.ingest.submission import Submission
+
+AHEAD = 4  # submissions given out for each worker, so that none waits for the next
+TRIES = 3
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, see prctl(2)
+
+
+class Here(Executor):
+    """No worker at all: what is submitted is done at once, in this process."""
+
+    def submit(self, function, /, *arguments, **options) -> Future:
+        future = Future()
+        try:
+            future.set_result(function(*arguments, **options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class Local:
+    """Processes on this machine, forked when the first of them is needed.
+
+    What this process knows by then, each of them knows.
+    """
+
+    def __init__(self, count: int):
+        self.count = count
+
+    def prepare(self, run: GradingRun, chapters: list[Chapter]):
+        """Draw all cases, while the fork server imports what notebooks will."""
+        runs = [run.of(chapter) for chapter in chapters]
+        run.walls.prepare([c for each in runs for c in code_cells(each.pristine)])
+        for each in runs:
+            _ = each.hidden_calls, each.public_calls
+        work.share(run)
+
+    def executor(self) -> Executor:
+        """New workers."""
+        if self.count == 1:
+            return Here()
+        context = multiprocessing.get_context("fork")
+        return ProcessPoolExecutor(self.count, context, _begin, (os.getpid(),))
+
+    def end(self, executor: Executor):
+        """End workers, whatever they are doing."""
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.kill()
+
+
+def _begin(parent):
+    """What a local worker does first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator ends it
+    ctypes.CDLL(None, use_errno=True).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before
+        os._exit(1)
+
+
+class Crew:
+    """Gives submissions to workers and hands back what they have made of them.
+
+    source: `Local`, or another that makes executors and ends them. As few submissions
+    as keep all workers busy are in memory.
+    """
+
+    def __init__(self, source):
+        self._source = source
+        self._executor = None
+        self._waiting: dict[Future, tuple[work.Order, Submission]] = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._executor is not None:
+            self._source.end(self._executor)
+
+    def prepare(self, run: GradingRun, chapters: list[Chapter]):
+        """Compute what workers share of a run, where they can share it."""
+        self._source.prepare(run, chapters)
+
+    def give(self, order: work.Order, submission: Submission) -> Iterator[work.Done]:
+        """Give out a submission; yields what is done when all workers have enough."""
+        while len(self._waiting) >= AHEAD * self._source.count:
+            yield from self._next()
+        try:
+            self._submit(order, submission)
+        except BrokenExecutor:
+            yield from self._one_by_one([(order, submission)])
+
+    def rest(self) -> Iterator[work.Done]:
+        """What is still being done, as it is done."""
+        while self._waiting:
+            yield from self._next()
+
+    def _submit(self, order, submission):
+        if self._executor is None:
+            self._executor = self._source.executor()
+        future = self._executor.submit(work.grade, order, submission)
+        self._waiting[future] = (order, submission)
+
+    def _next(self):
+        """What is done next; one or more, none of them lost."""
+        finished, _ = wait(self._waiting, return_when=FIRST_COMPLETED)
+        broken = [f for f in finished if isinstance(f.exception(), BrokenExecutor)]
+        for future in finished:
+            if future not in broken:
+                given = self._waiting.pop(future)
+                yield self._result(future, *given)
+        if broken:
+            given = list(self._waiting.values())
+            self._waiting.clear()
+            yield from self._one_by_one(given)
+
+    def _result(self, future, order, submission):
+        """What a worker has made; where it could not even fail, that is recorded."""
+        try:
+            return future.result()
+        except Exception as error:
+            message = f"the worker failed: {type(error).__name__}: {error}"
+            return work.failed(order, submission, message)
+
+    def _one_by_one(self, given):
+        """After a worker has died: who killed it is found out, and nobody else pays."""
+        for order, submission in given:
+            for _ in range(TRIES):
+                self._renew()
+                try:
+                    self._submit(order, submission)
+                except BrokenExecutor:
+                    continue
+                (future,) = self._waiting
+                self._waiting.clear()
+                if not isinstance(future.exception(), BrokenExecutor):
+                    yield self._result(future, order, submission)
+                    break
+            else:
+                message = f"the worker died {TRIES} times"
+                yield work.failed(order, submission, message)
+
+    def _renew(self):
+        """New workers where the old ones are broken."""
+        if self._executor is not None:
+            try:
+                self._executor.submit(os.getpid).result()
+                return
+            except BrokenExecutor:
+                self._source.end(self._executor)
+        self._executor = self._source.executor()
