@@ -14,7 +14,7 @@ from autograder.checking.calling import Answer
 from autograder.checking.exercise import Exercise, Result, asks_reference
 from autograder.checking.values import Opaque
 
-COARSE = ("float16", "float32", "complex64")
+COARSE = frozenset(map(np.dtype, ("float16", "float32", "complex64")))
 KIND_OF = {"b": "bool", "i": "int", "u": "int", "f": "float", "c": "complex"}
 ARTICLE = {"float": "floats", "int": "integers", "bool": "booleans"}
 MAX_LINE, MAX_COUNT = 999, 99
@@ -294,8 +294,8 @@ def _numbers(item):
 
 
 def _tolerance(rules, inputs, leaves):
-    coarse = any(array.dtype.name in COARSE for array in leaves) or any(
-        isinstance(value, np.ndarray) and value.dtype.name in COARSE
+    coarse = any(array.dtype in COARSE for array in leaves) or any(
+        isinstance(value, np.ndarray) and value.dtype in COARSE
         for value in inputs.values()
     )
     return rules.rtol32 if coarse else rules.rtol64
@@ -306,12 +306,14 @@ def _close(got, want, tolerance):
     kinds = {got.dtype.kind, want.dtype.kind}
     if kinds <= set("biu") or "O" in kinds:  # O holds an integer beyond 64 bits
         return np.asarray(got == want)
+    wide = complex if "c" in kinds else float
+    got, want = got.astype(wide, copy=False), want.astype(wide, copy=False)
     with np.errstate(all="ignore"):
-        wide = complex if "c" in kinds else float
-        close = np.isclose(
-            got.astype(wide), want.astype(wide), tolerance, tolerance, equal_nan=True
-        )
-    return np.asarray(close)
+        # as numpy.isclose does it with equal_nan, in a fifth of the time where arrays
+        # are small
+        near = np.abs(got - want) <= tolerance + tolerance * np.abs(want)
+        near = near & np.isfinite(want) | (got == want)
+        return np.asarray(near | (np.isnan(got) & np.isnan(want)))
 
 
 def _at(result, index, want, got):

@@ -9,6 +9,7 @@ cases that ship with a notebook), `to_bytes` keeps them as raw bytes behind a JS
 header (the exchange with the process that runs student code). Neither uses pickle.
 """
 
+import functools
 import json
 import math
 import struct
@@ -70,9 +71,9 @@ def _portable_subclass(value):
 
 def _portable_array(value):
     array = np.asarray(value)
-    if array.dtype.kind == "f" and array.dtype.name not in DTYPES:
+    if array.dtype.kind == "f" and _name(array.dtype) not in DTYPES:
         array = array.astype(np.float64)
-    if array.dtype.name not in DTYPES:
+    if _name(array.dtype) not in DTYPES:
         return Opaque(f"array of {array.dtype.name}")
     return np.array(array, dtype=array.dtype.newbyteorder("="), copy=True)
 
@@ -176,11 +177,19 @@ def to_bytes(value):
     blobs = []
 
     def put(array):
-        blobs.append(array.astype(array.dtype.newbyteorder("=")).tobytes())
-        return {"dtype": array.dtype.name, "shape": list(array.shape)}
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
+        blobs.append(array.tobytes())
+        return {"dtype": _name(array.dtype), "shape": list(array.shape)}
 
     header = json.dumps(_tree(value, put), allow_nan=False).encode("ascii")
     return b"".join((FRAME.pack(len(header), sum(map(len, blobs))), header, *blobs))
+
+
+@functools.cache
+def _name(dtype):
+    """The name of a dtype; NumPy puts it together anew each time."""
+    return dtype.name
 
 
 def frame_size(head, max_bytes=MAX_BYTES):

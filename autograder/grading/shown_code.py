@@ -35,7 +35,7 @@ class ShownCode:
         """The same as HTML, in colours where there is time for them."""
         source = self.text(source)
         if self.is_coloured(source):
-            return Markup(highlight(source, _lexer(), _formatter()))
+            return Markup(_coloured(source))
         return Markup('<div class="code"><pre>{}</pre></div>').format(escape(source))
 
     def is_coloured(self, source: str) -> bool:
@@ -51,6 +51,11 @@ class ShownCode:
 def style_of(name: str) -> str:
     """The style sheet of a colour scheme of Pygments."""
     return HtmlFormatter(style=name).get_style_defs(".code")
+
+
+@functools.lru_cache(512)  # stubs, and what many write alike
+def _coloured(source):
+    return highlight(source, _lexer(), _formatter())
 
 
 @functools.cache

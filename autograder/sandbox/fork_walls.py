@@ -5,6 +5,7 @@ bubblewrap's walls; each of its children puts up walls of its own (`confine`). W
 that cannot be had, a fresh process behind bubblewrap does the same, only slower.
 """
 
+import atexit
 import contextlib
 import functools
 import json
@@ -33,6 +34,7 @@ from autograder.sandbox.walls import (
 SERVER = ("-I", "-m", "autograder.sandbox.fork_server")
 CREDENTIALS = struct.Struct("3i")  # pid, uid, gid, as seen from here
 MOST_FAILURES = 2
+END_SECONDS = 1.0
 
 
 class Forking(Walls):
@@ -105,7 +107,9 @@ class Forking(Walls):
 @functools.cache
 def forking() -> Forking:
     """The walls of this process, with its one fork server."""
-    return Forking()
+    walls = Forking()
+    atexit.register(walls.close)
+    return walls
 
 
 class ForkServer:
@@ -181,7 +185,11 @@ class ForkServer:
         """End it, and with it every process that it has forked."""
         self._control.close()
         self._errors.close()
-        if self._owner == os.getpid():
+        if self._owner != os.getpid():
+            return
+        try:  # without requests it ends by itself, and what it used is known then
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 

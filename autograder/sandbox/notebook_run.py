@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from autograder.checking.calling import Answer
 from autograder.sandbox import limits
-from autograder.sandbox.budget import PATIENCE
 from autograder.sandbox.imports import imported_modules
 from autograder.sandbox.session import CellRun, Gone, Session
 
@@ -199,12 +198,10 @@ class _Runner:
 
 def _answer(session, exercise, calls, called):
     """Ask for all answers within the time, then compare the times of two sizes."""
-    end = session.cpu_seconds() + calls.seconds
-    patience = session.patience(calls.seconds)
+    budget = session.budget(calls.seconds)
 
     def ask(inputs):
-        left = min(end - session.cpu_seconds(), patience.left() / PATIENCE)
-        return session.call(exercise, inputs, max(0.0, left))
+        return session.call(exercise, inputs, budget)
 
     room = calls.kept
     for inputs in calls.inputs:

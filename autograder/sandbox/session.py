@@ -19,7 +19,7 @@ from autograder.checking.values import (
 )
 from autograder.problems import Infrastructure
 from autograder.sandbox import limits
-from autograder.sandbox.budget import Budget, Patience
+from autograder.sandbox.budget import Budget
 from autograder.sandbox.fork_walls import forking
 from autograder.sandbox.walls import START_SECONDS
 
@@ -62,6 +62,8 @@ class Session:
         self._looked = time.monotonic()
         theirs_in, self._requests = os.pipe()
         self._replies, theirs_out = os.pipe()
+        os.set_blocking(self._requests, False)
+        self._unread = bytearray()
         try:
             pipes = (theirs_in, theirs_out)
             self._enclosed = self._walls.start(
@@ -93,9 +95,10 @@ class Session:
     def run_cell(self, name, source, seconds) -> CellRun:
         """Run a cell; raises Gone when the process does not survive it.
 
-        seconds: of processor time, as in `call`; waiting may take three times that.
+        seconds: of processor time; waiting may take three times that.
         """
-        reply = self._ask({"do": "cell", "name": name, "source": source}, seconds)
+        request = {"do": "cell", "name": name, "source": source}
+        reply = self._ask(request, self.budget(seconds))
         printed = reply.get("printed")
         return CellRun(
             _raised(reply.get("raised")),
@@ -103,10 +106,13 @@ class Session:
             _figures(reply.get("figures")),
         )
 
-    def call(self, exercise, inputs, seconds) -> Answer | None:
-        """Call an exercise's probe; None when its test cell registered none."""
+    def call(self, exercise, inputs, budget: Budget) -> Answer | None:
+        """Call an exercise's probe; None when its test cell registered none.
+
+        budget: what this call and others may take together.
+        """
         request = {"do": "call", "exercise": exercise, "inputs": inputs}
-        reply = self._ask(request, seconds)
+        reply = self._ask(request, budget)
         if reply.get("no_probe"):
             return None
         changed = reply.get("changed")
@@ -137,9 +143,9 @@ class Session:
         except OSError:
             raise self._gone() from None
 
-    def patience(self, seconds) -> Patience:
-        """The wall clock, from now on, beside `seconds` of processor time."""
-        return Patience(self._python, seconds)
+    def budget(self, seconds) -> Budget:
+        """Processor time that requests may take from now on, and time to wait."""
+        return Budget(self._python, seconds)
 
     # --- the wire ---------------------------------------------------------------
 
@@ -162,9 +168,8 @@ class Session:
         self._errors.seek(max(0, size - 2000))
         return self._errors.read().decode("utf-8", "replace").strip()
 
-    def _ask(self, request, seconds):
+    def _ask(self, request, budget):
         """Send a request and return the reply to it, and to no other."""
-        budget = Budget(self._python, seconds)
         token = secrets.token_hex(8)
         self._write_all(to_bytes({"token": token, **request}), budget)
         reply = self._read_message(budget)
@@ -176,14 +181,12 @@ class Session:
         return reply
 
     def _write_all(self, data, budget):
-        os.set_blocking(self._requests, False)
         view = memoryview(data)
         while view:
-            self._wait(budget, write=True)
             try:
                 view = view[os.write(self._requests, view) :]
             except BlockingIOError:
-                continue
+                self._wait(budget, write=True)
             except BrokenPipeError:
                 raise self._gone() from None
 
@@ -196,33 +199,34 @@ class Session:
             raise Gone("died") from None
 
     def _read(self, size, budget):
-        data = bytearray()
-        while len(data) < size:
+        """The next `size` bytes; what came with them is kept for later."""
+        while len(self._unread) < size:
             self._wait(budget)
-            part = os.read(self._replies, min(size - len(data), 2**20))
+            part = os.read(self._replies, 2**20)
             if not part:
                 raise self._gone()
-            data += part
-        return bytes(data)
+            self._unread += part
+        data = bytes(self._unread[:size])
+        del self._unread[:size]
+        return data
 
     def _wait(self, budget, write=False):
-        """Wait for the process, and look meanwhile at the memory that it holds."""
+        """Wait for the process, and look meanwhile at what it uses."""
         wanted = ([], [self._requests]) if write else ([self._replies], [])
-        while True:
-            if budget.is_spent():
-                raise Gone("timeout")
-            is_ready = any(select.select(*wanted, [], limits.WATCH_SECONDS))
-            self._look_at_memory()
-            if is_ready:
-                return
+        while not any(select.select(*wanted, [], limits.WATCH_SECONDS)):
+            self._look(budget)
+        self._look(budget)
 
-    def _look_at_memory(self):
-        """Now and then, also where replies come quickly: others may fill it."""
+    def _look(self, budget):
+        """Now and then, also where replies come quickly: they may never end."""
         now = time.monotonic()
-        if now - self._looked >= limits.WATCH_SECONDS:
-            self._looked = now
-            if limits.is_over(self._enclosed.init):
-                raise Gone("limit")
+        if now - self._looked < limits.WATCH_SECONDS:
+            return
+        self._looked = now
+        if budget.is_spent():
+            raise Gone("timeout")
+        if limits.is_over(self._enclosed.init):
+            raise Gone("limit")
 
     def _gone(self):
         code = self._enclosed.exit_code(5)

@@ -125,6 +125,18 @@ def test_a_notebook_says_what_it_imports():
     assert imported_modules([Cell("a", "x = 1")]) == ()
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from scipy.optimize import linear_sum_assignment",
+        "from scipy import optimize as o, nothing",
+        "def f():\n    import os, scipy.optimize as o",
+    ],
+)
+def test_a_part_of_a_package_is_ready_as_well(source):
+    assert imported_modules([Cell("a", source)]) == ("scipy", "scipy.optimize")
+
+
 def test_a_module_that_is_not_there_is_our_failure(walls, pipes):
     errors = fork_walls.memory_file(b"")
     with pytest.raises(Infrastructure, match="No module named 'not_there'"):

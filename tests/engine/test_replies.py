@@ -76,7 +76,7 @@ FORGED_REPLIES = {
 def test_a_forged_answer_is_only_an_answer(session, reply):
     fields = ", ".join(f"'{name}': {value}" for name, value in reply.items())
     run(session, FORGE + f"process._call = lambda *_: {{{fields}}}")
-    got = session.call("f", {"x": 1}, 20.0)
+    got = session.call("f", {"x": 1}, session.budget(20.0))
     assert got.changed == ()
     assert got.raised is None or (got.raised.line, got.raised.text) == (0, "")
     assert not hasattr(got, "score")
@@ -93,7 +93,7 @@ def test_a_forged_answer_is_only_an_answer(session, reply):
 def test_arrays_in_odd_places_of_a_reply_do_no_harm(session, forge):
     with contextlib.suppress(Gone):
         run(session, FORGE + forge)
-        assert session.call("f", {"x": 1}, 20.0).changed == ()
+        assert session.call("f", {"x": 1}, session.budget(20.0)).changed == ()
 
 
 def test_forged_printing_and_figures_are_checked(session):

@@ -46,7 +46,9 @@ def answer(session, result, *inputs, name="f"):
     probe = f"lambda {', '.join(names)}: {result}"
     done = run(session, f"from autograder import check\ncheck({name!r}, {probe})")
     assert done.raised is None, done.raised
-    return session.call(name, dict(zip(names, inputs, strict=True)), 20.0)
+    return session.call(
+        name, dict(zip(names, inputs, strict=True)), session.budget(20.0)
+    )
 
 
 def gone(reason):
@@ -144,7 +146,7 @@ def test_inputs_go_in_order(shared):
 def test_a_call_says_what_it_raised_and_changed(shared):
     run(shared, "def f(x):\n    x[0] = 1\n    raise ValueError('no')")
     run(shared, "from autograder import check\ncheck('f', f)")
-    got = shared.call("f", {"x": np.zeros(2)}, 20.0)
+    got = shared.call("f", {"x": np.zeros(2)}, shared.budget(20.0))
     assert (got.raised.kind, got.raised.line) == ("ValueError", 3)
     assert got.raised.is_value_error
     assert got.changed == ("x",)
@@ -156,7 +158,7 @@ def test_a_call_prints_nothing(shared):
 
 
 def test_an_exercise_without_a_probe_has_no_answer(shared):
-    assert shared.call("never checked", {}, 20.0) is None
+    assert shared.call("never checked", {}, shared.budget(20.0)) is None
 
 
 def test_random_state_and_prints_left_behind_do_no_harm(shared):
@@ -180,7 +182,7 @@ def test_only_sources_names_and_inputs_are_sent(session, monkeypatch):
         lambda self, data, *rest: sent.append(data) or write(self, data, *rest),
     )
     run(session, PROBE)
-    session.call("f", {"X": np.ones(2)}, 20.0)
+    session.call("f", {"X": np.ones(2)}, session.budget(20.0))
     messages = []
     for data in sent:
         header, _ = frame_size(data[:8])
@@ -278,7 +280,7 @@ def test_an_endless_cell_is_a_timeout(session):
 def test_an_endless_call_is_a_timeout(session):
     run(session, f"def f():\n    {SLOW}\nfrom autograder import check\ncheck('f', f)")
     with gone("timeout"):
-        session.call("f", {}, 0.3)
+        session.call("f", {}, session.budget(0.3))
 
 
 def test_waiting_for_a_processor_takes_no_patience(monkeypatch):

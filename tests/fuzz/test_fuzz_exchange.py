@@ -70,7 +70,7 @@ def test_a_process_that_says_anything_gives_a_result_or_is_gone(speaker):
         with Session(speaker) as session:
             for _ in range(2):
                 require_cell(session.run_cell("cell", "x = 1", 20))
-                require_answer(session.call("f", {"x": 1}, 20))
+                require_answer(session.call("f", {"x": 1}, session.budget(20)))
     except Gone as gone:
         assert gone.reason in REASONS
     except Infrastructure:
