@@ -69,6 +69,13 @@ def _add_class(parser):
         metavar="DIR",
         help="with submitted/ and the results (default: from nbgrader_config.py)",
     )
+    parser.add_argument(
+        "--db",
+        dest="database",
+        metavar="URL",
+        help="of the gradebook, such as postgresql://user@host/name (default: from "
+        "nbgrader_config.py, or gradebook.db in --class DIR)",
+    )
 
 
 def _add_workers(parser):
@@ -152,10 +159,20 @@ def _add_grade(commands):
     )
     _add_class(parser)
     parser.add_argument("--student", action="append", help="only this one; repeatable")
+    exercise_help = "grade this one again, keep the others' results; repeatable"
+    parser.add_argument(
+        "--exercise", action="append", metavar="NAME", help=exercise_help
+    )
     parser.add_argument("--force", action="store_true", help="grade again what is done")
     seed_help = "of the hidden cases (default: fresh)"
     parser.add_argument("--seed", type=_at_least(0), help=seed_help)
     _add_workers(parser)
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask cluster whose workers grade, such as tls://host:8786; "
+        "see docs/cluster.md",
+    )
     _add_sandbox(parser)
 
 
@@ -204,7 +221,8 @@ def _add_doctor(commands):
 def _course(options):
     from autograder.course.layout import Course
 
-    return Course.find(options.course, getattr(options, "class_dir", None))
+    class_dir = getattr(options, "class_dir", None)
+    return Course.find(options.course, class_dir, getattr(options, "database", None))
 
 
 def _release(options):

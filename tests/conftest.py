@@ -112,9 +112,9 @@ def submit():
 def grade():
     """Grade a class: ``grade(course)`` returns its entries by student."""
 
-    def run(course, seed=1, **options):
+    def run(course, seed=1, only=None, **options):
         chapters = list(course.chapters.values())
-        entries = grade_class(GradingRun(course, seed), chapters, **options)
+        entries = grade_class(GradingRun(course, seed, only=only), chapters, **options)
         return {entry.student: entry for entry in entries}
 
     return run

@@ -20,19 +20,26 @@ class Course:
     """A course directory, as its nbgrader_config.py lays it out.
 
     class_dir: another folder for what belongs to one class (submitted/, autograded/,
-    feedback/, source/, gradebook.db) than the one in nbgrader_config.py.
+    feedback/, source/, gradebook.db) than the one in nbgrader_config.py. database: the
+    address of another gradebook, as SQLAlchemy reads it.
     """
 
     root: Path
     class_dir: Path | None = None
+    database: str | None = None
 
     @classmethod
-    def find(cls, start: Path | None = None, class_dir: Path | None = None):
+    def find(
+        cls,
+        start: Path | None = None,
+        class_dir: Path | None = None,
+        database: str | None = None,
+    ):
         """The course that `start` (default: here) lies in; raises Problem if none."""
         start = Path(start or Path.cwd()).resolve()
         for folder in (start, *start.parents):
             if (folder / CONFIG).is_file() and (folder / "solutions").is_dir():
-                return cls(folder, class_dir and Path(class_dir).resolve())
+                return cls(folder, class_dir and Path(class_dir).resolve(), database)
         raise Problem(
             f"{start} is not inside a course: no folder above it holds {CONFIG} and "
             "solutions/. Change into the course, or name it with --course."
@@ -48,6 +55,8 @@ class Course:
                 config.CourseDirectory[f"{name}_directory"] = str(self.class_dir / name)
             database = self.class_dir / "gradebook.db"
             config.CourseDirectory.db_url = f"sqlite:///{database}"
+        if self.database:
+            config.CourseDirectory.db_url = self.database
         return config
 
     def _folder(self, name):

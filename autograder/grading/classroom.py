@@ -86,6 +86,7 @@ class _Classroom:
         self._force = force
         self._is_drawn = False
         self._given = {}
+        self._kept = {}
         self._reviewed = None
 
     def grade(self, folder: StudentFolder) -> Iterator[Entry]:
@@ -108,7 +109,8 @@ class _Classroom:
                 order = work.Order.of(self._run, chapter)
                 place = student, chapter.name
                 self._given[place] = self._given[place], time.perf_counter()
-                for done in self._crew.give(order, item):
+                kept = self._kept.pop(place, [])
+                for done in self._crew.give(order, item, kept):
                     yield self._written(done)
 
     def rest(self) -> Iterator[Entry]:
@@ -125,14 +127,24 @@ class _Classroom:
             found = handed_in.find(chapter.name)
             if found is None:
                 return Entry(student, chapter.name)
-            if not self._force and (done := self._done(found, chapter)):
+            done = self._done(found, chapter)
+            if done and not self._is_wanted_again(chapter):
                 return Entry(student, chapter.name, done)
             submission = found.read()
         except Unreadable as problem:
             self._forget(student, chapter.name)
             return Entry(student, chapter.name, problem=str(problem))
+        if done and self._run.only is not None:
+            self._kept[student, chapter.name] = [
+                v for v in done.verdicts if v.exercise not in self._run.only
+            ]
         self._given[student, chapter.name] = time.perf_counter() - begin
         return submission
+
+    def _is_wanted_again(self, chapter):
+        if self._run.only is None:
+            return self._force
+        return not self._run.only.isdisjoint(chapter.exercises)
 
     def _done(self, found, chapter) -> Record | None:
         """What was graded before, if all of it is there and still true."""

@@ -1,34 +1,43 @@
 """``autograder grade``: progress, a closing table, an exit code."""
 
+import dataclasses
 import os
+from collections import Counter
 
+from autograder.checking.verdict import INFRASTRUCTURE
 from autograder.cli import EXIT_INFRASTRUCTURE, EXIT_OK
 from autograder.course.layout import Course
 from autograder.grading.class_table import class_tables
-from autograder.grading.classroom import grade_class, students_of
+from autograder.grading.classroom import Entry, grade_class, students_of
+from autograder.grading.log import RunLog
 from autograder.grading.report import write_report
 from autograder.grading.run import GradingRun
 from autograder.grading.texts import clean
 from autograder.grading.workers import Local
 from autograder.problems import Problem
 from autograder.sandbox.machine import walls_for
-from autograder.terminal import console, progress
+from autograder.terminal import console, grading_progress
 
 
 def grade_command(course: Course, options) -> int:
     """Grade as the options say, print the table, write the report."""
-    chapters = course.choose(options.chapters)
+    chapters = _chapters(course, options)
     students = _students(course, options.student)
     run = GradingRun(course, walls=walls_for(options.sandbox))
     if options.seed is not None:
         run.seed = options.seed
-    entries = []
-    with progress() as bar:
-        task = bar.add_task("grading", total=len(chapters) * len(students))
-        workers = Local(options.workers or os.cpu_count())
-        for entry in grade_class(run, chapters, students, options.force, workers):
-            entries.append(entry)
-            bar.update(task, advance=1, description=clean(entry.student, 30))
+    if options.exercise:
+        run.only = frozenset(options.exercise)
+    entries, counts = [], Counter()
+    with grading_progress() as bar, RunLog(course) as log:
+        task = bar.add_task("", total=len(chapters) * len(students))
+        for entry in grade_class(
+            run, chapters, students, options.force, _workers(options)
+        ):
+            log.add(entry)
+            entries.append(_slim(entry))
+            counts.update(_outcomes(entry))
+            bar.update(task, advance=1, description=_counted(counts))
     report = write_report(course, chapters)
     if not options.sandbox:
         console().print("graded without a sandbox", style="bold red")
@@ -38,12 +47,64 @@ def grade_command(course: Course, options) -> int:
     return EXIT_INFRASTRUCTURE if failed else EXIT_OK
 
 
+def _chapters(course, options):
+    """Those that are named; of them, where exercises are, those that have one."""
+    chapters = course.choose(options.chapters)
+    for name in options.exercise or []:
+        if not any(name in chapter.exercises for chapter in chapters):
+            known = ", ".join(name for c in chapters for name in c.exercises)
+            raise Problem(f"no exercise {name!r}; there are {known}")
+    if not options.exercise:
+        return chapters
+    return [c for c in chapters if not c.exercises.keys().isdisjoint(options.exercise)]
+
+
 def _students(course, wanted):
-    present = [folder.student for folder in students_of(course)]
+    present = {folder.student for folder in students_of(course)}
     for name in wanted or []:
         if name not in present:
             raise Problem(f"no student {name!r} in {course.submitted}")
-    return wanted or present
+    return wanted or sorted(present)
+
+
+def _workers(options):
+    if options.scheduler is None:
+        return Local(options.workers or os.cpu_count())
+    if options.workers is not None:
+        raise Problem("--workers is for this machine; a cluster has its own")
+    from autograder.grading.cluster import Cluster
+
+    return Cluster(options.scheduler)
+
+
+def _slim(entry: Entry) -> Entry:
+    """Without the words of its verdicts, which a large class has many of."""
+    if entry.record is None or not entry.record.is_complete:
+        return entry
+    plain = [
+        dataclasses.replace(v, message="", detail="", sentence="", blind="")
+        for v in entry.record.verdicts
+    ]
+    notes = entry.record.notes if entry.is_new else []
+    record = dataclasses.replace(entry.record, verdicts=plain, notes=notes)
+    return dataclasses.replace(entry, record=record)
+
+
+# --- what is said ---------------------------------------------------------------
+
+
+def _outcomes(entry):
+    """What to count of an entry: outcomes of exercises, or why there are none."""
+    if entry.problem:
+        return ["unreadable"]
+    if entry.is_new:
+        return [verdict.outcome for verdict in entry.record.verdicts]
+    return []
+
+
+def _counted(counts):
+    words = {INFRASTRUCTURE: "not graded"}
+    return ", ".join(f"{n} {words.get(name, name)}" for name, n in counts.most_common())
 
 
 def _print_summary(run, chapters, entries):

@@ -39,17 +39,21 @@ class Graded:
     run_seconds: float = 0.0
 
 
-def grade_notebook(run: ChapterRun, notebook, files=None) -> Graded:
+def grade_notebook(run: ChapterRun, notebook, files=None, kept=()) -> Graded:
     """Grade a transplanted notebook.
 
-    files: the data that was handed in with it, by name. Raises Infrastructure when
-    student code cannot be run.
+    files: the data that was handed in with it, by name. kept: verdicts on exercises
+    that are not to be judged again. Raises Infrastructure when student code cannot be
+    run.
     """
     cells = list(code_cells(notebook))
+    known = {verdict.exercise: verdict for verdict in kept}
+    asked = [name for name in run.chapter.exercises if name not in known]
     clock = _Clock()
     with clock:
-        result = run_notebook(cells, run.hidden_calls, run.walls, files)
-    judged = {name: _judged(run, name, result) for name in run.chapter.exercises}
+        calls = {name: run.hidden_calls[name] for name in asked}
+        result = run_notebook(cells, calls, run.walls, files)
+    judged = {name: _judged(run, name, result) for name in asked}
     failed = [name for name, verdict in judged.items() if _can_be_shown(verdict)]
     shown = None
     if failed or _says_something_late(cells, result):
@@ -61,14 +65,14 @@ def grade_notebook(run: ChapterRun, notebook, files=None) -> Graded:
             shown = run_notebook(alive, calls, run.walls, files)
         result.cells = shown.cells
     stubs = {cell.id: cell.source for cell in run.pristine.cells}
-    verdicts = []
     for name, verdict in judged.items():
         verdict = verdict or _not_called(run, name, result)
         if name in failed:
             verdict = _told(run, verdict, shown.called.get(name))
         if verdict.outcome == ERROR and _same_code(notebook, name, stubs[name]):
             verdict = dataclasses.replace(verdict, outcome=NOT_ATTEMPTED)
-        verdicts.append(_cleaned(verdict))
+        known[name] = _cleaned(verdict)
+    verdicts = [known[name] for name in run.chapter.exercises]
     _write_outputs(notebook, result, {v.exercise: v for v in verdicts})
     return Graded(notebook, verdicts, clock.seconds)
 

@@ -19,12 +19,14 @@ class GradingRun:
 
     seed: hidden cases are drawn from it, the same for all students; it is recorded
     with every result and never leaves the trusted side. walls: what stands around each
-    process that runs student code.
+    process that runs student code. only: the exercises to grade again where everything
+    else of a result still holds, None for all.
     """
 
     course: Course
     seed: int = field(default_factory=lambda: secrets.randbits(32))
     walls: Walls = field(default_factory=forking)
+    only: frozenset[str] | None = None
 
     def __post_init__(self):
         self._by_chapter = {}

@@ -69,8 +69,11 @@ def share(run: GradingRun):
     _runs[run.course.root, run.course.class_dir, run.seed, run.walls.sandboxed] = run
 
 
-def grade(order: Order, submission: Submission) -> Done:
-    """Run and judge one submission; our own failures are tried again."""
+def grade(order: Order, submission: Submission, kept: list[Verdict] = ()) -> Done:
+    """Run and judge one submission; our own failures are tried again.
+
+    kept: verdicts that still hold; what they are on is not judged again.
+    """
     begin = time.perf_counter()
     try:
         chapter_run = _run_of(order)
@@ -80,7 +83,7 @@ def grade(order: Order, submission: Submission) -> Done:
     notebook = planted.annotated()
     for attempt in range(ATTEMPTS):
         try:
-            graded = grade_notebook(chapter_run, notebook, submission.files)
+            graded = grade_notebook(chapter_run, notebook, submission.files, kept)
             break
         except Exception as failure:  # whatever fails here is ours, not the student's
             message = _said(attempt, failure)

@@ -18,6 +18,7 @@ from concurrent.futures import (
     wait,
 )
 
+from autograder.checking.verdict import Verdict
 from autograder.course.chapter import Chapter
 from autograder.grading import work
 from autograder.grading.grade import code_cells
@@ -90,7 +91,7 @@ class Crew:
     def __init__(self, source):
         self._source = source
         self._executor = None
-        self._waiting: dict[Future, tuple[work.Order, Submission]] = {}
+        self._waiting: dict[Future, tuple] = {}
 
     def __enter__(self):
         return self
@@ -103,25 +104,30 @@ class Crew:
         """Compute what workers share of a run, where they can share it."""
         self._source.prepare(run, chapters)
 
-    def give(self, order: work.Order, submission: Submission) -> Iterator[work.Done]:
-        """Give out a submission; yields what is done when all workers have enough."""
+    def give(
+        self, order: work.Order, submission: Submission, kept: list[Verdict] = ()
+    ) -> Iterator[work.Done]:
+        """Give out a submission; yields what is done when all workers have enough.
+
+        kept: verdicts that still hold, as in `work.grade`.
+        """
         while len(self._waiting) >= AHEAD * self._source.count:
             yield from self._next()
         try:
-            self._submit(order, submission)
+            self._submit(order, submission, kept)
         except BrokenExecutor:
-            yield from self._one_by_one([(order, submission)])
+            yield from self._one_by_one([(order, submission, kept)])
 
     def rest(self) -> Iterator[work.Done]:
         """What is still being done, as it is done."""
         while self._waiting:
             yield from self._next()
 
-    def _submit(self, order, submission):
+    def _submit(self, order, submission, kept):
         if self._executor is None:
             self._executor = self._source.executor()
-        future = self._executor.submit(work.grade, order, submission)
-        self._waiting[future] = (order, submission)
+        future = self._executor.submit(work.grade, order, submission, kept)
+        self._waiting[future] = (order, submission, kept)
 
     def _next(self):
         """What is done next; one or more, none of them lost."""
@@ -136,7 +142,7 @@ class Crew:
             self._waiting.clear()
             yield from self._one_by_one(given)
 
-    def _result(self, future, order, submission):
+    def _result(self, future, order, submission, _kept):
         """What a worker has made; where it could not even fail, that is recorded."""
         try:
             return future.result()
@@ -146,21 +152,21 @@ class Crew:
 
     def _one_by_one(self, given):
         """After a worker has died: who killed it is found out, and nobody else pays."""
-        for order, submission in given:
+        for item in given:
             for _ in range(TRIES):
                 self._renew()
                 try:
-                    self._submit(order, submission)
+                    self._submit(*item)
                 except BrokenExecutor:
                     continue
                 (future,) = self._waiting
                 self._waiting.clear()
                 if not isinstance(future.exception(), BrokenExecutor):
-                    yield self._result(future, order, submission)
+                    yield self._result(future, *item)
                     break
             else:
                 message = f"the worker died {TRIES} times"
-                yield work.failed(order, submission, message)
+                yield work.failed(*item[:2], message)
 
     def _renew(self):
         """New workers where the old ones are broken."""

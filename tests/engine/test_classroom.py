@@ -228,12 +228,12 @@ def failing(monkeypatch):
     calls, grade_notebook = [], work.grade_notebook
 
     def fail(times, error=Infrastructure):
-        def grade(run, notebook, files):
+        def grade(run, notebook, *rest):
             if any(WRONG in cell.source for cell in notebook.cells):
                 calls.append(1)
                 if len(calls) <= times:
                     raise error("no processes left")
-            return grade_notebook(run, notebook, files)
+            return grade_notebook(run, notebook, *rest)
 
         monkeypatch.setattr(work, "grade_notebook", grade)
         return calls
