@@ -90,6 +90,7 @@ lint: $(STAMPS)/setup
 test: lint book
 	@tools/require_bubblewrap.sh
 	@tools/require_chromium.sh
+	@tools/require_postgres.sh
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 # what takes long: many more mutated notebooks, many more kills at random moments

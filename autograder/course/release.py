@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearSolutions, ComputeChecksums, LockCells
@@ -19,7 +18,11 @@ from nbgrader.preprocessors import ClearSolutions, ComputeChecksums, LockCells
 from autograder.checking import public
 from autograder.checking.public import PublicExercise
 from autograder.course.chapter import Chapter
-from autograder.course.database import database_file, make_gradebook
+from autograder.course.database import (
+    database_file,
+    make_gradebook,
+    open_gradebook,
+)
 from autograder.course.layout import Course
 from autograder.course.source import copy_of
 from autograder.problems import Problem
@@ -80,9 +83,7 @@ def _is_registered(course, name):
     file = database_file(course)
     if file is not None and not file.is_file():
         return False
-    with Gradebook(
-        course.database_url, course.config.CourseDirectory.course_id
-    ) as book:
+    with open_gradebook(course) as book:
         return name in {assignment.name for assignment in book.assignments}
 
 

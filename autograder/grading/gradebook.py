@@ -11,7 +11,6 @@ from nbgrader.api import (
     BaseCell,
     Comment,
     Grade,
-    Gradebook,
     Notebook,
     Student,
     SubmittedAssignment,
@@ -19,7 +18,7 @@ from nbgrader.api import (
 )
 from sqlalchemy import bindparam, insert, select, update
 
-from autograder.course.database import make_gradebook
+from autograder.course.database import make_gradebook, open_gradebook
 from autograder.course.layout import Course
 from autograder.grading.feedback import remark
 from autograder.grading.record import Record
@@ -90,9 +89,8 @@ class ClassGradebook:
     """nbgrader's gradebook of one class; use as a context manager."""
 
     def __init__(self, course: Course):
-        config = course.config.CourseDirectory
         make_gradebook(course)
-        self._gradebook = Gradebook(course.database_url, config.course_id)
+        self._gradebook = open_gradebook(course)
         self._gradebook.db.remove()  # a session that is left open keeps a lock
         self._connection = self._gradebook.engine.connect()
         self._released = {}

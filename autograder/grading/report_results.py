@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
-
 from autograder.checking.verdict import INFRASTRUCTURE, Verdict
 from autograder.course.chapter import Chapter
 from autograder.course.database import database_file
@@ -141,13 +138,8 @@ def _registered(course) -> set[str]:
     file = database_file(course)
     if file is not None and not file.is_file():
         return set()
-    try:
-        with ClassGradebook(course) as gradebook:
-            return gradebook.students()
-    except SQLAlchemyError as error:
-        where = make_url(course.database_url).render_as_string(hide_password=True)
-        cause = str(error).splitlines()[0]
-        raise Problem(f"cannot read the gradebook {where}: {cause}") from None
+    with ClassGradebook(course) as gradebook:
+        return gradebook.students()
 
 
 def _refused(student, chapter, problems) -> Place | None:

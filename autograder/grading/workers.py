@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
+    CancelledError,
     Executor,
     Future,
     ProcessPoolExecutor,
@@ -116,7 +117,9 @@ class Crew:
         try:
             self._submit(order, submission, kept)
         except BrokenExecutor:
-            yield from self._one_by_one([(order, submission, kept)])
+            yield from self._recovered([(order, submission, kept)])
+        except Exception as error:  # a cluster that is gone
+            yield work.failed(order, submission, _failure(error))
 
     def rest(self) -> Iterator[work.Done]:
         """What is still being done, as it is done."""
@@ -132,41 +135,42 @@ class Crew:
     def _next(self):
         """What is done next; one or more, none of them lost."""
         finished, _ = wait(self._waiting, return_when=FIRST_COMPLETED)
-        broken = [f for f in finished if isinstance(f.exception(), BrokenExecutor)]
+        if any(map(_is_broken, finished)):
+            yield from self._recovered()
+            return
         for future in finished:
-            if future not in broken:
-                given = self._waiting.pop(future)
+            yield self._result(future, *self._waiting.pop(future))
+
+    def _recovered(self, more=()):
+        """After a worker has died: what was done counts, the rest is done again.
+
+        One by one, so that who killed it is found out, and nobody else pays.
+        """
+        wait(self._waiting)  # all of them fail at once, or are done
+        waiting, self._waiting = self._waiting, {}
+        for future, given in waiting.items():
+            if not _is_broken(future):
                 yield self._result(future, *given)
-        if broken:
-            given = list(self._waiting.values())
-            self._waiting.clear()
-            yield from self._one_by_one(given)
+        for given in [g for f, g in waiting.items() if _is_broken(f)] + list(more):
+            yield self._alone(*given)
+
+    def _alone(self, *given):
+        for _ in range(TRIES):
+            self._renew()
+            try:
+                future = self._executor.submit(work.grade, *given)
+            except BrokenExecutor:
+                continue
+            if not _is_broken(future):
+                return self._result(future, *given)
+        return work.failed(*given[:2], f"the worker died {TRIES} times")
 
     def _result(self, future, order, submission, _kept):
         """What a worker has made; where it could not even fail, that is recorded."""
         try:
             return future.result()
         except Exception as error:
-            message = f"the worker failed: {type(error).__name__}: {error}"
-            return work.failed(order, submission, message)
-
-    def _one_by_one(self, given):
-        """After a worker has died: who killed it is found out, and nobody else pays."""
-        for item in given:
-            for _ in range(TRIES):
-                self._renew()
-                try:
-                    self._submit(*item)
-                except BrokenExecutor:
-                    continue
-                (future,) = self._waiting
-                self._waiting.clear()
-                if not isinstance(future.exception(), BrokenExecutor):
-                    yield self._result(future, *item)
-                    break
-            else:
-                message = f"the worker died {TRIES} times"
-                yield work.failed(*item[:2], message)
+            return work.failed(order, submission, _failure(error))
 
     def _renew(self):
         """New workers where the old ones are broken."""
@@ -177,3 +181,15 @@ class Crew:
             except BrokenExecutor:
                 self._source.end(self._executor)
         self._executor = self._source.executor()
+
+
+def _failure(error):
+    return f"the worker failed: {type(error).__name__}: {error}"
+
+
+def _is_broken(future):
+    """Whether its worker, or one beside it, has died; waits for it."""
+    try:
+        return isinstance(future.exception(), BrokenExecutor)
+    except CancelledError:  # a cluster has given up on it
+        return False

@@ -26,7 +26,7 @@ SERVER = "autograder.sandbox.fork_server"
 LARGE = 2**27
 IN_THE_COURSE = {"nbgrader_config.py", "solutions", "notebooks", "class"}
 IN_CLASS = {"source", "submitted", "autograded", "feedback"}
-IN_CLASS |= {"gradebook.db", "released.json", "report.html"}
+IN_CLASS |= {"gradebook.db", "released.json", "report.html", "grading.jsonl"}
 MACHINE = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"), Path("/root"))
 
 

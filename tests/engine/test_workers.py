@@ -63,6 +63,27 @@ def test_a_worker_that_dies_loses_nothing_but_time(trio, grade, dying):
     assert scores(entries) == {"ada": 5.0, "bob": 2.0, "cem": 5.0}
 
 
+def test_that_holds_for_all_that_were_given_out(pair, grade, submit, dying):
+    for number in range(12):
+        submit(pair, f"{'abc'[number % 3]}{number}")
+    dying(times=2)
+    entries = grade(pair, workers=Local(2))
+    assert len(entries) == 14
+    assert scores(entries).pop("bob") == 2.0
+    assert sorted(scores(entries).values())[1:] == [5.0] * 13
+
+
+def test_a_cluster_that_is_gone_leaves_everybody_ungraded(pair, grade):
+    class Gone(Local):
+        def executor(self):
+            raise OSError("connection lost")
+
+    entries = grade(pair, workers=Gone(2))
+    assert {e.record.is_complete for e in entries.values()} == {False}
+    assert "connection lost" in entries["ada"].record.verdicts[0].message
+    assert booked(pair) == {}
+
+
 def test_who_kills_every_worker_is_alone_in_that(trio, grade, dying):
     dying(times=99)
     entries = grade(trio, workers=Local(2))

@@ -1,0 +1,47 @@
+"""One cluster and one database server for all tests of this folder."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from services import Dask, Postgres
+
+from autograder.course.layout import Course
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def dask(tmp_path_factory):
+    cluster = Dask(tmp_path_factory.mktemp("dask"))
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    server = Postgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def pair(released, submit):
+    """The sample course with two submissions: all right, and one misconception."""
+    submit(released, "ada")
+    submit(released, "bob", normalise="def normalise(X):\n    return X / X.sum()")
+    return released
+
+
+@pytest.fixture(scope="module")
+def sample_class(tmp_path_factory) -> Course:
+    """The real course with the sample class, without the chapters that train."""
+    root = tmp_path_factory.mktemp("course")
+    for name in ("solutions", "notebooks", "book"):
+        shutil.copytree(ROOT / name, root / name)
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    shutil.copytree(ROOT / "sample_class" / "submitted", root / "class" / "submitted")
+    for name, chapter in Course.find(root).chapters.items():
+        if any(exercise.trains for exercise in chapter.exercises.values()):
+            shutil.rmtree(root / "solutions" / name)
+    return Course.find(root)
