@@ -7,13 +7,14 @@ privilege and takes the filter of system calls. Needs Linux; the numbers are tho
 its headers.
 """
 
+import contextlib
 import ctypes
 import os
 import resource
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER = 0x00020000, 0x04000000, 0x10000000
 CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = 0x08000000, 0x20000000, 0x40000000
-OWN = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET
+OWN = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET
 
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
@@ -32,8 +33,25 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
+@contextlib.contextmanager
+def own_process_numbers():
+    """A process that is forked inside is the first of a namespace of its own.
+
+    Who forks it stays outside; only the forked one comes back elsewhere.
+    """
+    ours = os.open("/proc/self/ns/pid", os.O_RDONLY)
+    parent = os.getpid()
+    with os.fdopen(ours):
+        _call("unshare", CLONE_NEWPID)
+        try:
+            yield
+        finally:
+            if os.getpid() == parent:
+                _call("setns", ours, CLONE_NEWPID)
+
+
 def own_namespaces():
-    """Leave those of the fork server; the next child is the first of its own."""
+    """Leave the other namespaces of the fork server."""
     _call("unshare", OWN)
 
 

@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 
-from autograder.sandbox import child, confine
+from autograder.sandbox import bubblewrap, child, confine
 
 MAX_REQUEST = 1 << 20
 PATIENCE = 2.0
@@ -33,6 +33,8 @@ def main():
     it is replaced by a new one now and then, so that nothing can pile up in it.
     """
     control = socket.socket(fileno=int(sys.argv[1]))
+    for name in bubblewrap.EASY_TO_FORK:  # meant for this process, not for students
+        os.environ.pop(name, None)
     for name in sys.argv[2:]:
         with contextlib.suppress(Exception):  # who needs it will say so
             importlib.import_module(name)
@@ -53,6 +55,7 @@ def _serve(control, before):
     before: how many there may have been already. No two that live at the same time have
     the same user, whichever process asked for them.
     """
+    signal.signal(signal.SIGCHLD, _reap)
     held = _memory()
     for number in range(before, before + MOST_CHILDREN):
         data, descriptors, _, _ = socket.recv_fds(control, MAX_REQUEST, 64)
@@ -106,21 +109,28 @@ def _prepare(modules):
 
 
 def _fork(control, answer, request, descriptors):
-    """Fork a child, which forks the first process of new namespaces and leaves."""
-    first = os.fork()
+    """Fork the first process of new namespaces."""
+    with confine.own_process_numbers():
+        first = os.fork()
     if first:
-        os.waitpid(first, 0)
         return
     try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         control.close()
         os.setsid()
         confine.own_namespaces()
-        if os.fork() == 0:
-            _init(answer, request, descriptors)
+        _init(answer, request, descriptors)
     except BaseException as error:
         answer.send(f"failed: {error}".encode())
     finally:
         os._exit(0)
+
+
+def _reap(*_):
+    """Let go of the children that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _init(answer, request, descriptors):
