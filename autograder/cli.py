@@ -1,8 +1,11 @@
 """The command ``autograder``."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
+
+from threadpoolctl import threadpool_limits
 
 from autograder.problems import Problem
 
@@ -15,6 +18,8 @@ EXIT_INFRASTRUCTURE = 3
 # where this is installed; that takes seconds, and no notebook's schema asks for it
 SLOW_TO_IMPORT = "rfc3987_syntax"
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 EPILOG = """\
 Exit codes: 0 done (grade: the class was graded, whatever students wrote); 1 verify
 found something unfair; 2 a problem for you to mend, named on the last line; 3 our own
@@ -26,6 +31,7 @@ def main(arguments=None) -> int:
     """Run one command; returns its exit code."""
     options = _parser().parse_args(arguments)
     sys.modules.setdefault(SLOW_TO_IMPORT, None)
+    _use_one_thread()
     try:
         return options.run(options)
     except Problem as problem:
@@ -34,6 +40,16 @@ def main(arguments=None) -> int:
     except KeyboardInterrupt:
         print("autograder: stopped; run again to go on", file=sys.stderr)
         return 130
+
+
+def _use_one_thread():
+    """Numbers are computed in one thread a process; there is a process for each core.
+
+    NumPy is imported already and is told; what is imported later reads the environment.
+    """
+    for name in THREADS:
+        os.environ[name] = "1"
+    threadpool_limits(1)
 
 
 def _parser():

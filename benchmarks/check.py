@@ -1,18 +1,16 @@
 """How long ``check`` takes in the notebook: first and second call of every exercise.
 
 The reference solutions, and the first misconception of each exercise, are checked as a
-student's kernel would do it. Prints a table, or JSON with --json; nothing is asserted,
-since the clock of a shared machine is noisy.
+student's kernel would do it; not where a check trains a model.
 """
 
-import argparse
 import contextlib
 import io
-import json
 import os
 import statistics
 import time
-from pathlib import Path
+
+from measuring import ROOT, bars, parser_for, report
 
 from autograder import check
 from autograder.course.layout import Course
@@ -22,27 +20,35 @@ REPEATS = 7
 
 def main():
     """Measure every exercise and print what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args()
-    course = Course.find(Path(__file__))
-    rows = [
-        row for chapter in course.chapters.values() for row in measure(course, chapter)
-    ]
-    if options.json:
-        print(json.dumps(rows, indent=1))
-        return
+    options = parser_for(__doc__, "two chapters").parse_args()
+    course = Course.find(ROOT)
+    picture = options.picture and options.picture.absolute()
+    chapters = list(course.chapters.values())[: 2 if options.quick else None]
+    rows = [row for chapter in chapters for row in measure(course, chapter)]
     columns = ("first", "median", "slowest", "wrong")
-    print(f"{'exercise':28}" + "".join(f"{name + ', ms':>13}" for name in columns))
+    lines = [f"{'exercise':28}" + "".join(f"{name + ', ms':>13}" for name in columns)]
     for row in rows:
         numbers = "".join(f"{row[name + '_ms']:13.1f}" for name in columns)
-        print(f"{row['exercise']:28}{numbers}")
+        lines.append(f"{row['exercise']:28}{numbers}")
+    medians = [row["median_ms"] for row in rows]
+    lines.append(f"{'median of all':28}{'':13}{statistics.median(medians):13.1f}")
+    options.picture = picture  # measuring changes the folder
+    report(options, {"exercises": rows}, "\n".join(lines), draw)
+
+
+def draw(result):
+    """The median of each exercise."""
+    rows = result["exercises"]
+    names = [row["exercise"] for row in rows]
+    bars(names, [row["median_ms"] for row in rows], "milliseconds of a check")
 
 
 def measure(course, chapter):
     """Yield a row an exercise: the first call, later ones, those of a wrong answer."""
     os.chdir(course.notebooks / chapter.name)
     for name, exercise in chapter.exercises.items():
+        if exercise.trains:  # its check trains a model
+            continue
         probe = chapter.reference.probe(name)
         first, *later = (_milliseconds(name, probe) for _ in range(REPEATS + 1))
         wrong = chapter.reference.probe(name, exercise.misconceptions[0])

@@ -1,7 +1,6 @@
 """One class of submissions for three graders: ours, plain nbgrader, otter-grader.
 
-A submission answers each exercise of a chapter as the reference does, as an alternative
-or as a misconception; all three graders get the same answers and the same cases.
+The answers are those of `synthetic`; all three graders get the same answers and cases.
 """
 
 import os
@@ -12,8 +11,9 @@ import sys
 from pathlib import Path
 
 import nbformat
+from synthetic import answers_of, student, write_submission
 
-from autograder.course.chapter import Chapter, replacement
+from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
 from autograder.course.source import copy_of, is_demo
 
@@ -33,19 +33,6 @@ def test_it(env):
 
     run({name!r})
 """
-
-
-def answers_of(chapter: Chapter, number: int) -> dict[str, str]:
-    """The sources that submission `number` has, by exercise."""
-    return {name: _answer(chapter, name, number) for name in chapter.exercises}
-
-
-def _answer(chapter, name, number):
-    """The reference, then each alternative, then each misconception, in turns."""
-    exercise = chapter.exercises[name]
-    variants = [*exercise.alternatives, *exercise.misconceptions]
-    index = number % (1 + len(variants))
-    return replacement(name, variants[index - 1]) if index else chapter.solution(name)
 
 
 class Ours:
@@ -156,21 +143,6 @@ class Otter:
 
 
 # --- what they share ------------------------------------------------------------
-
-
-def student(number: int) -> str:
-    return f"student-{number:03}"
-
-
-def write_submission(path: Path, target: Path, chapter: Chapter, answers):
-    """Write the notebook at `path` with the answers in its solution cells."""
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id", cell.get("id"))
-        if name in answers:
-            cell.source = answers[name]
-    target.mkdir(parents=True)
-    nbformat.write(notebook, target / f"{chapter.name}.ipynb")
 
 
 def write_plain_notebook(chapter: Chapter, folder: Path):

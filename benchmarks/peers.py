@@ -8,26 +8,17 @@ otter-grader lives in an environment of its own that also has this course's NumP
 torch: python3.11 -m venv DIR && DIR/bin/pip install -r benchmarks/otter.txt
 """
 
-import argparse
-import json
 import os
-import platform
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import matplotlib
-
-from autograder.course.layout import Course
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from measuring import ROOT, bars, cpu_of_children, parser_for, report
 from peer_courses import Nbgrader, Otter, Ours
 
-ROOT = Path(__file__).resolve().parents[1]
+from autograder.course.layout import Course
 
 
 def main():
@@ -50,27 +41,19 @@ def main():
         "chapter": chapter.name,
         "notebooks": options.students,
         "rounds": options.rounds,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "graders": {
             name: _figures(times, options.students) for name, times in took.items()
         },
     }
-    if options.picture:
-        draw(result, options.picture)
-    print(json.dumps(result, indent=1) if options.json else _table(result))
+    report(options, result, _table(result), draw)
 
 
 def _options():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_for(__doc__, "4 students, one round")
     parser.add_argument("--chapter", default="ch11_detection", help="(%(default)s)")
     parser.add_argument("--students", type=int, default=50, help="(%(default)s)")
     parser.add_argument("--rounds", type=int, default=2, help="(%(default)s)")
     parser.add_argument("--otter", type=Path, help="the command, in its environment")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw it")
-    parser.add_argument("--quick", action="store_true", help="4 students, one round")
     options = parser.parse_args()
     if options.quick:
         options.students, options.rounds = 4, 1
@@ -88,7 +71,7 @@ def _kinds(otter):
 
 def measure(grader) -> tuple[float, float]:
     """Seconds by the clock and of processors that the grader takes for its class."""
-    used, begin = _processor_seconds(), time.perf_counter()
+    used, begin = cpu_of_children(), time.perf_counter()
     for command in grader.command():
         subprocess.run(
             command,
@@ -97,13 +80,7 @@ def measure(grader) -> tuple[float, float]:
             check=True,
             capture_output=True,
         )
-    return time.perf_counter() - begin, _processor_seconds() - used
-
-
-def _processor_seconds():
-    """Of all that this process has started and that has ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return time.perf_counter() - begin, cpu_of_children() - used
 
 
 def _figures(times, notebooks):
@@ -122,7 +99,7 @@ def _progress(turn, name, taken):
 def _table(result):
     lines = [
         f"{result['notebooks']} notebooks of {result['chapter']}, "
-        f"best of {result['rounds']}; {result['machine']}",
+        f"best of {result['rounds']}",
         f"{'grader':12}{'notebooks/s':>14}{'cpu s/notebook':>18}{'times ours':>14}",
     ]
     ours = result["graders"]["autograder"]["cpu_seconds_per_notebook"]
@@ -133,16 +110,11 @@ def _table(result):
     return "\n".join(lines)
 
 
-def draw(result, path):
+def draw(result):
     """Processor seconds of each grader as bars, on a logarithmic axis."""
     names = list(result["graders"])
     cpu = [result["graders"][name]["cpu_seconds_per_notebook"] for name in names]
-    _, ax = plt.subplots(figsize=(6, 1 + 0.5 * len(names)), layout="constrained")
-    ax.bar_label(ax.barh(names, cpu), [f" {seconds:.2g} s" for seconds in cpu])
-    ax.set(xscale="log", xlabel="processor seconds per notebook")
-    ax.margins(x=0.2)
-    ax.invert_yaxis()
-    plt.savefig(path)
+    bars(names, cpu, "processor seconds per notebook").set(xscale="log")
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ def _memory(place, size):
 
 def _python_places():
     """The running Python with its packages, and what a notebook needs of us."""
-    prefixes = dict.fromkeys((sys.base_prefix, sys.prefix))
+    prefixes = dict.fromkeys(map(os.path.abspath, (sys.base_prefix, sys.prefix)))
     places = [
         Path(prefix, part)
         for prefix in prefixes

@@ -25,7 +25,7 @@ from autograder.sandbox import bubblewrap, limits
 from autograder.sandbox.system_calls import filter_program
 
 START_SECONDS = 60.0
-PYTHON = sys.executable
+PYTHON = os.path.abspath(sys.executable)  # it may have been started as ../bin/python
 CHILD = ("-I", "-m", "autograder.sandbox.child")
 
 

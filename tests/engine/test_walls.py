@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import subprocess
 import sys
 from pathlib import Path
 
@@ -318,3 +319,19 @@ def test_what_bubblewrap_says_is_passed_on(monkeypatch):
     monkeypatch.setattr(limits, "HOME_SIZE", -1)
     with pytest.raises(Infrastructure, match=r"could not put up its walls: bwrap: "):
         Session(Bubblewrap())
+
+
+def test_python_may_have_been_started_by_a_relative_path(tmp_path):
+    """As ``../.venv/bin/python -m autograder``: the walls need the place itself."""
+    (tmp_path / "here").mkdir()
+    python = os.path.relpath(sys.executable, tmp_path / "here")
+    source = (
+        "from autograder.sandbox.session import Session\n"
+        "from autograder.sandbox.fork_walls import forking\n"
+        "print(Session(forking()).run_cell('a', 'print(6 * 7)', 20).printed)\n"
+        "print(forking().why_not)"
+    )
+    done = subprocess.run(
+        [python, "-c", source], cwd=tmp_path / "here", capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["42"], done.stderr
