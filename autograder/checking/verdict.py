@@ -80,7 +80,9 @@ def decide(name, points, rules: Rules, cases, sentences, answers) -> Verdict:
     if not failed:
         return Verdict(name, PASSED, points)
     first = findings[failed[0]]
-    misconception = _misconception(rules, cases, answers, failed, sentences)
+    misconception = ""
+    if first.stage != "limit":  # what took too much says nothing more
+        misconception = _misconception(rules, cases, answers, failed, sentences)
     return Verdict(
         exercise=name,
         outcome=_outcome(first, failed[0]),

@@ -15,7 +15,7 @@ from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.record import Record, key_of
 from autograder.ingest.notebook import Unreadable
 from autograder.ingest.students import student_folders
-from autograder.ingest.submission import find_submission
+from autograder.ingest.submission import HandedIn
 from autograder.problems import Problem
 
 
@@ -116,12 +116,13 @@ def read_results(course: Course, chapters: list[Chapter]) -> ClassResults:
             f"no students: nothing in {course.submitted} and nobody in the gradebook; "
             "put submissions there as STUDENT/CHAPTER/CHAPTER.ipynb"
         )
-    places = {
-        (student, chapter.name): _refused(student, chapter, problems)
-        or _place(course, student, chapter)
-        for student in students
-        for chapter in chapters
-    }
+    places = {}
+    for student in students:
+        handed_in = HandedIn(course.submitted, student)
+        for chapter in chapters:
+            refused = _refused(student, chapter, problems)
+            place = refused or _place(course, handed_in, student, chapter)
+            places[student, chapter.name] = place
     course_id = str(course.config.CourseDirectory.course_id)
     return ClassResults(course_id, chapters, students, places)
 
@@ -149,29 +150,34 @@ def _refused(student, chapter, problems) -> Place | None:
     return Place(student, chapter, is_submitted=True, problem=problems[student])
 
 
-def _place(course, student, chapter) -> Place:
+def _place(course, handed_in, student, chapter) -> Place:
+    record = records.read(course.autograded / student / chapter.name)
     try:
-        submission = find_submission(course.submitted, student, chapter.name)
+        found = handed_in.find(chapter.name)
+        is_old = _is_old(record, found, chapter)
+        if found and (record is None or is_old):
+            found.read()  # what was graded as it is could be read then
     except Unreadable as problem:
         # what an earlier, readable submission got is no longer true
         return Place(student, chapter, is_submitted=True, problem=str(problem))
-    record = records.read(course.autograded / student / chapter.name)
     if record is None:
-        return Place(student, chapter, is_submitted=submission is not None)
+        return Place(student, chapter, is_submitted=found is not None)
     return Place(
         student,
         chapter,
-        is_submitted=submission is not None,
+        is_submitted=found is not None,
         record=record,
-        is_old=_is_old(record, submission, chapter),
+        is_old=is_old,
         link=_link(course, student, chapter),
     )
 
 
-def _is_old(record, submission, chapter):
-    if submission is None or not record.key:  # plain nbgrader keeps no key
+def _is_old(record, found, chapter):
+    """Whether what was handed in, the chapter or the grader has changed since."""
+    # plain nbgrader keeps no key
+    if record is None or found is None or not record.key:
         return False
-    return record.key != key_of(submission.digest, chapter.version)
+    return record.key != key_of(found.digest, chapter.version)
 
 
 def _link(course, student, chapter):

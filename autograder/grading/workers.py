@@ -72,6 +72,7 @@ class Local:
         executor.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             process.kill()
+            process.join()
 
 
 def _begin(parent):
@@ -108,7 +109,7 @@ class Crew:
     def give(
         self, order: work.Order, submission: Submission, kept: list[Verdict] = ()
     ) -> Iterator[work.Done]:
-        """Give out a submission; yields what is done when all workers have enough.
+        """Give out a submission, when a worker will soon be free; yields what is done.
 
         kept: verdicts that still hold, as in `work.grade`.
         """
@@ -120,6 +121,8 @@ class Crew:
             yield from self._recovered([(order, submission, kept)])
         except Exception as error:  # a cluster that is gone
             yield work.failed(order, submission, _failure(error))
+        if any(future.done() for future in self._waiting):
+            yield from self._next()
 
     def rest(self) -> Iterator[work.Done]:
         """What is still being done, as it is done."""

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 
 from autograder.course.layout import Course
+from autograder.grading import log
 
 CHAPTER = "ch01_sample"
 
@@ -96,13 +97,17 @@ def gradebook(root):
 
 
 def files(root):
-    """Every file of class and notebooks by name, but for the gradebook's bytes."""
+    """Every file of class and notebooks by name, but for the gradebook's bytes.
+
+    The log tells what the last run alone did, and how long that took.
+    """
     folders = (root / "class", root / "notebooks")
     paths = sorted(p for folder in folders for p in folder.rglob("*") if p.is_file())
     database = root / "class" / "gradebook.db"
     return {
         str(path.relative_to(root)): b"" if path == database else path.read_bytes()
         for path in paths
+        if path.name != log.FILE_NAME
     }
 
 
