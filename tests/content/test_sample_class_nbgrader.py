@@ -34,7 +34,7 @@ def by_api(api, chapter):
 
 
 def leave_out_training(course):
-    """Nobody trains here: that takes minutes, and is graded the same way as all else."""
+    """Nobody trains here: it takes minutes, and is graded as all else is."""
     left_out = set()
     for name, chapter in course.chapters.items():
         if any(exercise.trains for exercise in chapter.exercises.values()):
