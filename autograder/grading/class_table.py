@@ -1,5 +1,7 @@
 """Students by chapters, as the terminal shows it."""
 
+from statistics import fmean
+
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -8,6 +10,7 @@ from autograder.grading.classroom import Entry
 from autograder.grading.texts import clean
 
 NAME_WIDTH = 30
+MOST_STUDENTS = 60  # in a table of the terminal; the report has them all
 BETWEEN = 3  # columns of the terminal between two of the table
 
 
@@ -17,10 +20,12 @@ def class_tables(
     """Points by student and chapter; what is missing is said in words.
 
     Several tables, one below the other, where the terminal is too narrow for one; the
-    last one ends with the total.
+    last one ends with the total. Of a class that no screen holds, one row a chapter.
     """
     by_place = {(entry.student, entry.chapter): entry for entry in entries}
     students = sorted({entry.student for entry in entries})
+    if len(students) > MOST_STUDENTS:
+        return [_by_chapter(chapters, entries)]
     names = ["student", *(clean(student, NAME_WIDTH) for student in students)]
     columns = [
         _column(
@@ -35,6 +40,25 @@ def class_tables(
     columns.append(_column("total", points, totals))
     room = width - _width(names) - 1  # its left edge
     return [_table(names, part) for part in _parts(columns, room)]
+
+
+def _by_chapter(chapters, entries):
+    """How many handed in, how many were graded, and what they got on average."""
+    table = Table(title="Chapters", box=SIMPLE_HEAD)
+    table.add_column("chapter", no_wrap=True)
+    for name in ("handed in", "unreadable", "not graded", "mean", "of"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for chapter in chapters:
+        mine = [entry for entry in entries if entry.chapter == chapter.name]
+        records = [entry.record for entry in mine if entry.record]
+        scores = [record.score for record in records if record.is_complete]
+        unreadable = sum(bool(entry.problem) for entry in mine)
+        handed_in = len(records) + unreadable
+        mean = f"{fmean(scores):.1f}" if scores else "–"
+        counts = (handed_in, unreadable, len(records) - len(scores))
+        row = (*map(str, counts), mean, f"{chapter.points:g}")
+        table.add_row(chapter.name, *row)
+    return table
 
 
 def _parts(columns, room):

@@ -63,3 +63,19 @@ def test_what_is_missing_is_said(entries):
     _, text = printed(entries, 80)
     for words in ("unreadable", "–", "not graded"):
         assert words in text
+
+
+def test_a_large_class_has_a_row_for_each_chapter():
+    entries = [
+        entry(f"student {number}", chapter, float(number % 2))
+        for number in range(100)
+        for chapter in CHAPTERS
+    ]
+    entries[0].problem, entries[0].record = "not JSON", None
+    entries[15].record.is_complete = False
+    entries[30].record = None
+    count, text = printed(entries, 100)
+    assert count == 1 and "student 7" not in text
+    first, second, *_ = (line for line in text.splitlines() if "_subject" in line)
+    assert first.split() == ["ch01_subject", "99", "1", "1", "0.5", "10"]
+    assert second.split() == ["ch02_subject", "100", "0", "0", "0.5", "11"]

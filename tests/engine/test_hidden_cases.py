@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from engine_helpers import CHAPTER, RIGHT, normalise, outcomes, verdicts
 
-from autograder.checking.calling import same
+from autograder.checking.calling import call, same
+from autograder.course import chapter as chapter_module
 from autograder.course.chapter import PUBLIC_SEED
 from autograder.grading.feedback_exporter import FeedbackExporter
 from autograder.grading.run import GradingRun
@@ -191,3 +192,26 @@ def test_what_cells_print_of_their_own_is_kept_after_a_call(grade_one):
     (cell,) = (c for c in done.notebook.cells if "mine" in c.source)
     assert [output.text for output in cell.outputs] == ["mine 42\n"]
     assert outcomes(done) == ["passed", "passed"]
+
+
+def test_misconceptions_answer_when_asked_and_once(chapter, monkeypatch):
+    called = []
+
+    def counted(probe, inputs):
+        called.append(probe)
+        return call(probe, inputs)
+
+    monkeypatch.setattr(chapter_module, "call", counted)
+    cases = chapter.cases("normalise", 3)
+    assert len(called) == len(cases)  # the reference
+    right = [case.expected for case in cases]
+    assert chapter.decide("normalise", cases, right).outcome == "passed"
+    assert len(called) == len(cases)
+    names = list(chapter.sentences("normalise"))
+    wrong = [case.misconceptions[names[0]] for case in cases]
+    counts = []
+    for _ in range(2):
+        verdict = chapter.decide("normalise", cases, wrong)
+        assert verdict.misconception == names[0]
+        counts.append(len(called))
+    assert counts[0] == counts[1] <= len(cases) * (1 + len(names))
