@@ -16,10 +16,18 @@ ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = "ch01_sample"
 SOLVED = object()
 # begun first, so that no worker is left alone with them at the end
-LONGEST = ("test_sample_class", "test_sample_class_nbgrader", "test_fairness")
+LONGEST = (
+    "test_sample_class_nbgrader",
+    "test_sample_class",
+    "test_scale",
+    "test_fairness",
+    "test_fuzz_notebooks",
+    "test_fresh_processes",
+)
 APART = ("test_fairness",)  # whose tests share nothing
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """What pytest-xdist keeps together: a module, for the sake of what it sets up."""
     for item in items:
