@@ -60,14 +60,14 @@ class Forking(Walls):
                 with contextlib.suppress(Infrastructure, OSError):
                     self._server = ForkServer(imported_modules(cells))
 
-    def start(self, pipes, errors, files, space=None, modules=()) -> Enclosed:
+    def start(self, pipes, errors, files, modules=()) -> Enclosed:
         """As `Walls.start`."""
         if not self.why_not:
             try:
-                return self._fork(pipes, errors, files, space, modules)
+                return self._fork(pipes, errors, files, modules)
             except (Infrastructure, OSError) as problem:
                 self._note(str(problem))
-        return self._fresh.start(pipes, errors, files, space)
+        return self._fresh.start(pipes, errors, files)
 
     def close(self):
         """End the fork server and whatever came from it."""
@@ -77,13 +77,13 @@ class Forking(Walls):
                     server.close()
             self._server, self._retired = None, []
 
-    def _fork(self, pipes, errors, files, space, modules):
+    def _fork(self, pipes, errors, files, modules):
         with self._lock:
             if self._server is not None and self._server.is_ended():
                 self._retire_server()
             if self._server is None:
                 self._server = ForkServer(modules)
-            forked = self._server.fork(pipes, errors, files, space, modules)
+            forked = self._server.fork(pipes, errors, files, modules)
             self._failures = 0
             return forked
 
@@ -138,7 +138,7 @@ class ForkServer:
                 stderr=self._errors,
             )
 
-    def fork(self, pipes, errors, files, space, modules) -> "Forked":
+    def fork(self, pipes, errors, files, modules) -> "Forked":
         """Fork a confined child; raises Infrastructure with the cause if it cannot."""
         answer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         answer.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -150,7 +150,7 @@ class ForkServer:
             handed = [stack.enter_context(memory_file(item)) for item in data]
             passed = [theirs.fileno(), *pipes, errors.fileno(), writing]
             passed += [file.fileno() for file in handed]
-            request = json.dumps(_request(files, space, modules, self._users)).encode()
+            request = json.dumps(_request(files, modules, self._users)).encode()
             try:
                 with theirs:
                     socket.send_fds(self._control, [request], passed)
@@ -216,14 +216,14 @@ class ForkServer:
         return f"the fork server ended: {words}"
 
 
-def _request(files, space, modules, users):
+def _request(files, modules, users):
     return {
         "modules": list(modules),
         "home": bubblewrap.HOME,
         "home_size": limits.HOME_SIZE,
         "shared_size": limits.SHARED_SIZE,
         "files": list(files),
-        "limits": limits.most(own_user=True, address_space=space),
+        "limits": limits.most(own_user=True),
         "users": users,
     }
 

@@ -32,7 +32,7 @@ ALL_PRINTED = 500_000
 ALL_DRAWN = 8 * 2**20
 
 
-def command(own_user: bool, address_space: int | None = None) -> list[str]:
+def command(own_user: bool) -> list[str]:
     """The command (util-linux) that limits what is started by the words after it.
 
     own_user: nobody else runs under its user, so that its processes can be counted.
@@ -40,25 +40,20 @@ def command(own_user: bool, address_space: int | None = None) -> list[str]:
     """
     if shutil.which("prlimit") is None:
         return []
-    named = most(own_user, address_space)
+    named = most(own_user)
     return ["prlimit", *(f"--{name}={value}" for name, value in named.items())]
 
 
-def most(own_user: bool, address_space: int | None = None) -> dict[str, int]:
+def most(own_user: bool) -> dict[str, int]:
     """The limits by name, for `command`'s arguments."""
     named = {
-        "as": address_space or ADDRESS_SPACE,
+        "as": ADDRESS_SPACE,
         "fsize": FILE_SIZE,
         "nofile": OPEN_FILES,
         "cpu": CPU_SECONDS,
         "core": 0,
     }
     return named | {"nproc": PROCESSES} if own_user else named
-
-
-def mapped(pid: int) -> int:
-    """The size of a process's address space; 0 when it is gone."""
-    return _bytes_of(psutil.Process(pid), "memory_info", "vms")
 
 
 def is_over(pid: int) -> bool:
@@ -136,10 +131,10 @@ def _children(pid):
 
 
 def _has_too_much_memory(pid):
-    family = list(_family(pid))
-    if sum(_bytes_of(process, "memory_info", "rss") for process in family) <= MEMORY:
+    found = list(family(pid))
+    if sum(_bytes_of(process, "memory_info", "rss") for process in found) <= MEMORY:
         return False
-    return sum(_bytes_of(p, "memory_full_info", "pss") for p in family) > MEMORY
+    return sum(_bytes_of(p, "memory_full_info", "pss") for p in found) > MEMORY
 
 
 def _has_too_many_files(pid):
@@ -158,12 +153,12 @@ def _has_too_many_files(pid):
     return files > FILES or sockets > SOCKETS
 
 
-def _family(pid):
+def family(pid):
     """A process and its descendants, as far as they still live."""
     with contextlib.suppress(psutil.Error):
         yield psutil.Process(pid)
         for child in _children(pid):
-            yield from _family(child)
+            yield from family(child)
 
 
 def _bytes_of(process, method, field):

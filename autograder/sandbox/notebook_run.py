@@ -33,10 +33,10 @@ class Calls:
     """What to ask of one exercise's probe.
 
     inputs: named inputs, one dict a call. seconds: of processor time for all of them
-    together. memory:
-    the bytes that may be mapped beyond what is mapped before the first call; the calls
-    have a process of their own then. sizes: the inputs of a small and of a large call,
-    whose times are compared. kept: the most bytes that all answers may hold.
+    together. memory: the bytes that may be mapped beyond what is mapped before the
+    first call; their process ends with the last one then. sizes: the inputs of a small
+    and of a large call, whose times are compared. kept: the most bytes that all answers
+    may hold.
     """
 
     inputs: list[dict]
@@ -160,20 +160,18 @@ class _Runner:
         self._deaths += 1
 
     def _session_for(self, calls, index):
-        """The running session, or one of limited memory where `calls` asks for it."""
+        """The running session, its memory limited where `calls` asks for it."""
         session = self._session_before(index)
-        if calls.memory is None:
-            return session
-        space = session.mapped() + calls.memory
-        self._end_session()
-        return self._session_before(index, space)
+        if calls.memory is not None:
+            session.limit_memory(calls.memory)
+        return session
 
-    def _session_before(self, index, space=None):
+    def _session_before(self, index):
         """The running session, or a new one that has replayed the cells before."""
         while self._session is None:
             if self._deaths >= MAX_DEATHS:
                 raise Gone(LIMIT)
-            self._session = Session(self._walls, self._files, space, self._modules)
+            self._session = Session(self._walls, self._files, self._modules)
             self._replay(index)
         return self._session
 

@@ -21,6 +21,7 @@ from autograder.problems import Infrastructure
 from autograder.sandbox import limits
 from autograder.sandbox.budget import Budget
 from autograder.sandbox.fork_walls import forking
+from autograder.sandbox.less_memory import leave_no_more_than
 from autograder.sandbox.walls import START_SECONDS
 
 # what the kernel ends a process with that goes over a limit
@@ -51,11 +52,10 @@ class Session:
     """One process for student code, with a temporary home that goes with it.
 
     walls: what stands around it (default: `forking`). files: data for its home, by
-    name. space: the most bytes of memory that it may map, if that is less than usual.
-    modules: what it will import, for walls that can have it ready.
+    name. modules: what it will import, for walls that can have it ready.
     """
 
-    def __init__(self, walls=None, files=None, space=None, modules=()):
+    def __init__(self, walls=None, files=None, modules=()):
         self._walls = walls or forking()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115, closed in close()
         self._enclosed = None
@@ -67,7 +67,7 @@ class Session:
         try:
             pipes = (theirs_in, theirs_out)
             self._enclosed = self._walls.start(
-                pipes, self._errors, files or {}, space, modules
+                pipes, self._errors, files or {}, modules
             )
         except OSError as error:
             self.close()
@@ -132,9 +132,9 @@ class Session:
             os.close(descriptor)
         self._errors.close()
 
-    def mapped(self) -> int:
-        """The bytes that the process has mapped, seen from outside."""
-        return limits.mapped(self._python)
+    def limit_memory(self, more: int):
+        """Let each of its processes map `more` bytes from now on, for good."""
+        leave_no_more_than(more, self._python, self._enclosed.init)
 
     def cpu_seconds(self) -> float:
         """The processor time that the process has taken, measured from outside."""

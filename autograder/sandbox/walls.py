@@ -37,11 +37,11 @@ class Walls(Protocol):
     def prepare(self, cells):
         """Have ready what `cells` import, where that can be; returns at once."""
 
-    def start(self, pipes, errors, files, space=None, modules=()) -> "Enclosed":
+    def start(self, pipes, errors, files, modules=()) -> "Enclosed":
         """Start a process that reads requests from one pipe and replies to the other.
 
         pipes: the two descriptors. errors: a file for what it says before it is ready.
-        files: data for its home, by name. space: most bytes that a process may map.
+        files: data for its home, by name.
         modules: what it will import, where that can be had sooner.
         Raises Infrastructure with the cause when it cannot.
         """
@@ -52,13 +52,13 @@ class NoWalls(Walls):
 
     sandboxed = False
 
-    def start(self, pipes, errors, files, space=None, modules=()) -> "Enclosed":
+    def start(self, pipes, errors, files, modules=()) -> "Enclosed":
         """As `Walls.start`."""
         home = tempfile.mkdtemp(prefix="submission-")
         for name, data in files.items():
             Path(home, name).write_bytes(data)
         process = subprocess.Popen(
-            [*limits.command(False, space), PYTHON, *CHILD, *map(str, pipes)],
+            [*limits.command(False), PYTHON, *CHILD, *map(str, pipes)],
             pass_fds=pipes,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -75,7 +75,7 @@ class Bubblewrap(Walls):
 
     sandboxed = True
 
-    def start(self, pipes, errors, files, space=None, modules=()) -> "Enclosed":
+    def start(self, pipes, errors, files, modules=()) -> "Enclosed":
         """As `Walls.start`."""
         status, writing = os.pipe()
         with contextlib.ExitStack() as stack:
@@ -86,7 +86,7 @@ class Bubblewrap(Walls):
             # through a file: a command line can be read from inside
             options = stack.enter_context(memory_file(told))
             descriptors = [f.fileno() for f in (options, seccomp, *handed.values())]
-            inside = [*limits.command(True, space), *bubblewrap.command_prefix()]
+            inside = [*limits.command(True), *bubblewrap.command_prefix()]
             try:
                 process = subprocess.Popen(
                     [

@@ -15,7 +15,7 @@ from autograder.problems import Infrastructure
 from autograder.sandbox import bubblewrap, fork_walls
 from autograder.sandbox.fork_walls import Forking
 from autograder.sandbox.imports import imported_modules
-from autograder.sandbox.notebook_run import Cell
+from autograder.sandbox.notebook_run import Calls, Cell, run_notebook
 from autograder.sandbox.session import Session
 from autograder.sandbox.walls import Bubblewrap
 
@@ -140,7 +140,7 @@ def test_a_part_of_a_package_is_ready_as_well(source):
 def test_a_module_that_is_not_there_is_our_failure(walls, pipes):
     errors = fork_walls.memory_file(b"")
     with pytest.raises(Infrastructure, match="No module named 'not_there'"):
-        walls._fork(pipes, errors, {}, None, ("not_there",))
+        walls._fork(pipes, errors, {}, ("not_there",))
 
 
 def test_a_server_with_threads_forks_nothing():
@@ -340,3 +340,23 @@ def test_both_kinds_of_walls_say_the_same(shared):
         "print(sys.flags, sys.path)"
     )
     assert said(shared, look) == said(Bubblewrap(), look)
+
+
+def test_what_others_import_meanwhile_takes_no_memory_away(walls, monkeypatch):
+    """The limit on memory counts from what this very process has mapped."""
+    limit_memory = Session.limit_memory
+
+    def others_first(session, more):
+        with Session(walls, modules=("torch", "scipy.optimize")):
+            limit_memory(session, more)
+
+    monkeypatch.setattr(Session, "limit_memory", others_first)
+    source = (
+        "import numpy as np\nfrom autograder import check\n"
+        "check('f', lambda x: np.zeros(2**20 * x))"
+    )
+    cells = [Cell("test_f", source, "f")]
+    calls = {"f": Calls([{"x": 4}, {"x": 16}], 20.0, memory=64 * 2**20)}
+    small, large = run_notebook(cells, calls, walls).called["f"].answers
+    assert small.value.nbytes == 2**25
+    assert large.raised.kind == "MemoryError"

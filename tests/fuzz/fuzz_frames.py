@@ -112,7 +112,7 @@ class Speaker:
     code: int
     sandboxed: bool = field(default=True, init=False)
 
-    def start(self, pipes, errors, files, space=None, modules=()):
+    def start(self, pipes, errors, files, modules=()):
         """As `autograder.sandbox.walls.Walls.start`."""
         return _Spoken(self, *map(os.dup, pipes))
 
