@@ -124,10 +124,10 @@ class CappedText(io.StringIO):
 
 def _send(target, message):
     """Send a message, or that it is too large to be one."""
-    data = to_bytes(message)
     try:
+        data = to_bytes(message)
         frame_size(data[: FRAME.size])
-    except BadMessage:
+    except (BadMessage, MemoryError):
         data = to_bytes({"token": message.get("token"), "too_large": True})
     target.write(data)
     target.flush()

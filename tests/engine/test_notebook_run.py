@@ -280,3 +280,14 @@ def test_what_neither_language_explains_is_a_syntax_error():
 def test_a_syntax_error_after_a_magic_names_its_own_line():
     result = run(("bad", "%matplotlib inline\ndef f(:\n    pass"))
     assert result.cells["bad"].raised.line == 2
+
+
+def test_an_answer_that_there_is_no_memory_to_send_is_over_the_limit():
+    source = (
+        "import numpy as np\nfrom autograder import check\n"
+        "check('f', lambda x: np.zeros(2**20 * x))"
+    )
+    calls = {"f": Calls([{"x": 5}], 20.0, memory=64 * 2**20)}
+    called = run_notebook([Cell("test_f", source, "f")], calls).called["f"]
+    said = called.gone or called.answers[0].raised.kind
+    assert said in ("limit", "MemoryError")
