@@ -1,16 +1,20 @@
 """``autograder grade``: progress, a closing table, an exit code."""
 
 import dataclasses
+import hashlib
+import json
 import os
 from collections import Counter
 
+from autograder import __version__
 from autograder.checking.verdict import INFRASTRUCTURE
 from autograder.cli import EXIT_INFRASTRUCTURE, EXIT_OK
 from autograder.course.layout import Course
 from autograder.grading.class_table import class_tables
 from autograder.grading.classroom import Entry, grade_class, students_of
+from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.log import RunLog
-from autograder.grading.report import write_report
+from autograder.grading.report import is_made_from, write_report
 from autograder.grading.run import GradingRun
 from autograder.grading.texts import clean
 from autograder.grading.workers import Local
@@ -38,11 +42,13 @@ def grade_command(course: Course, options) -> int:
             entries.append(_slim(entry))
             counts.update(_outcomes(entry))
             bar.update(task, advance=1, description=_counted(counts))
-    report = write_report(course, chapters)
+    state = _state(course, chapters, entries)
+    if not is_made_from(course, state):  # drawing a large class takes a while
+        write_report(course, chapters, state)
     if not options.sandbox:
         console().print("graded without a sandbox", style="bold red")
     _print_summary(run, chapters, entries)
-    console().print(f"feedback: {course.feedback}\nreport:   {report}")
+    console().print(f"feedback: {course.feedback}\nreport:   {course.report}")
     failed = [e for e in entries if e.record and not e.record.is_complete]
     return EXIT_INFRASTRUCTURE if failed else EXIT_OK
 
@@ -75,6 +81,19 @@ def _workers(options):
     from autograder.grading.cluster import Cluster
 
     return Cluster(options.scheduler)
+
+
+def _state(course, chapters, entries) -> str:
+    """What the report is made from, as one short string."""
+    with ClassGradebook(course) as gradebook:
+        students = sorted(gradebook.students())
+    told = [
+        (e.student, e.chapter, e.problem, e.record and (e.record.key, e.record.seed))
+        for e in sorted(entries, key=lambda e: (e.student, e.chapter))
+    ]
+    versions = [(chapter.name, chapter.version) for chapter in chapters]
+    state = json.dumps([__version__, students, versions, told])
+    return hashlib.sha256(state.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _slim(entry: Entry) -> Entry:

@@ -17,6 +17,7 @@ from autograder.grading.report_results import ClassResults, Place, read_results
 from autograder.grading.texts import clean
 
 TEMPLATE = "report.html.j2"
+HEAD = 1_000  # characters of the page that say what it was made from
 NAME_LIMIT = 60
 TEXT_LIMIT = 1_000
 MAP_ROWS = 40
@@ -24,9 +25,12 @@ MAP_COLUMNS = 44
 MISCONCEPTIONS = 20
 
 
-def write_report(course: Course, chapters: list[Chapter]) -> Path:
-    """Write the report and return its path; raises Problem when there is no student."""
-    page = as_html(read_results(course, chapters))
+def write_report(course: Course, chapters: list[Chapter], made_from: str = "") -> Path:
+    """Write the report and return its path; raises Problem when there is no student.
+
+    made_from: names the state of the class, for `is_made_from`.
+    """
+    page = as_html(read_results(course, chapters), made_from)
     course.report.parent.mkdir(parents=True, exist_ok=True)
     part = course.report.with_suffix(".part")
     part.write_text(page, encoding="utf-8")
@@ -34,7 +38,16 @@ def write_report(course: Course, chapters: list[Chapter]) -> Path:
     return course.report
 
 
-def as_html(results: ClassResults) -> str:
+def is_made_from(course: Course, state: str) -> bool:
+    """Whether there is a report, and of this very state of the class."""
+    try:
+        with course.report.open(encoding="utf-8") as page:
+            return f'name="made-from" content="{state}"' in page.read(HEAD)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def as_html(results: ClassResults, made_from: str = "") -> str:
     """The page; the same results give the same page."""
     held = _misconceptions(results)
     environment = Environment(
@@ -47,6 +60,7 @@ def as_html(results: ClassResults) -> str:
     environment.filters["points"] = "{:g}".format
     environment.filters["percent"] = _percent
     return environment.get_template(TEMPLATE).render(
+        made_from=made_from,
         course_id=shown(results.course_id),
         counts=_counts(results),
         chapters=results.chapters,

@@ -276,3 +276,26 @@ def test_the_module_is_the_command(tmp_path):
     )
     assert done.returncode == 2
     assert "invalid choice: 'polish'" in done.stderr
+
+
+# --- the report after a run that graded nothing ----------------------------------
+
+
+def test_a_report_that_still_holds_is_left_as_it_is(run, handed_in, submit):
+    run("grade")
+    before = handed_in.report.stat().st_mtime_ns
+    assert run("grade")[0] == 0
+    assert handed_in.report.stat().st_mtime_ns == before
+    (handed_in.submitted / "dora").mkdir()
+    run("grade")
+    assert "dora" in handed_in.report.read_text()
+    (handed_in.submitted / "cem" / CHAPTER / f"{CHAPTER}.ipynb").unlink()
+    run("grade")
+    assert "not valid JSON" not in handed_in.report.read_text()
+
+
+def test_a_report_that_is_gone_is_written_again(run, handed_in):
+    run("grade")
+    handed_in.report.unlink()
+    run("grade")
+    assert "ada" in handed_in.report.read_text()
