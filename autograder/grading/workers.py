@@ -8,6 +8,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -61,8 +62,8 @@ class Local:
         work.share(run)
 
     def executor(self) -> Executor:
-        """New workers."""
-        if self.count == 1:
+        """New workers; none where a fork is not safe, as on macOS."""
+        if self.count == 1 or sys.platform != "linux":
             return Here()
         context = multiprocessing.get_context("fork")
         return ProcessPoolExecutor(self.count, context, _begin, (os.getpid(),))
