@@ -291,3 +291,22 @@ def test_an_answer_that_there_is_no_memory_to_send_is_over_the_limit():
     called = run_notebook([Cell("test_f", source, "f")], calls).called["f"]
     said = called.gone or called.answers[0].raised.kind
     assert said in ("limit", "MemoryError")
+
+
+def test_a_helper_that_was_started_before_has_no_more_memory_either():
+    source = (
+        "import os, numpy as np\nfrom autograder import check\n"
+        "(asked, ask), (told, tell) = os.pipe(), os.pipe()\n"
+        "if os.fork() == 0:\n"
+        "    while os.read(asked, 1):\n"
+        "        try:\n            np.ones(2**24)\n"
+        "        except MemoryError:\n            os.write(tell, b'0')\n"
+        "        else:\n            os.write(tell, b'1')\n"
+        "def f(x):\n    os.write(ask, b'x')\n    return int(os.read(told, 1))\n"
+        "check('f', f)"
+    )
+    cells = [Cell("test_f", source, "f")]
+    for memory, value in ((None, 1), (64 * 2**20, 0)):
+        calls = {"f": Calls([{"x": 1}], 20.0, memory=memory)}
+        (answer,) = run_notebook(cells, calls).called["f"].answers
+        assert answer.value == value
