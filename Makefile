@@ -91,7 +91,7 @@ test: lint book
 	@tools/require_bubblewrap.sh
 	@tools/require_chromium.sh
 	@tools/require_postgres.sh
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --durations 25
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder --durations 25
 
 # what takes long: many more mutated notebooks, many more kills at random moments
 fuzz: $(STAMPS)/setup

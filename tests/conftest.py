@@ -24,16 +24,10 @@ LONGEST = (
     "test_fuzz_notebooks",
     "test_fresh_processes",
 )
-APART = ("test_fairness",)  # whose tests share nothing
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items):
-    """What pytest-xdist keeps together: a module, for the sake of what it sets up."""
-    for item in items:
-        module = item.path.stem
-        group = item.nodeid if module in APART else module
-        item.add_marker(pytest.mark.xdist_group(group))
+    """The longest modules first; each stays on one worker (``--dist loadscope``)."""
     places = {name: index for index, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
 
