@@ -46,7 +46,7 @@ def main():
             os._exit(_serve(control, before))
         _, state = os.waitpid(server, 0)
         if os.waitstatus_to_exitcode(state) != RENEW:
-            return
+            os._exit(0)  # at once: to take torch apart would last a second
 
 
 def _serve(control, before):
