@@ -1,5 +1,5 @@
-"""The checks of every chapter are fair; `autograder verify` proves it with 20
-seeds, and also where a model is trained."""
+"""The checks of every chapter are fair, with one seed; `autograder verify` proves it with
+20, and also where a model is trained."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from autograder.course.layout import Course
 from autograder.verify.verification import verify_chapter
 
 CHAPTERS = Course.find(Path(__file__)).chapters
-SEEDS = range(100, 102)  # others than the command's own
+SEEDS = (100,)  # another than the command's own
 
 
 class Fairness:

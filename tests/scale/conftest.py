@@ -8,6 +8,7 @@ from services import Dask, Postgres
 
 from autograder.course.layout import Course
 
+CHAPTERS = 7
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,13 +36,15 @@ def pair(released, submit):
 
 @pytest.fixture(scope="module")
 def sample_class(tmp_path_factory) -> Course:
-    """The real course with the sample class, without the chapters that train."""
+    """The real course with the sample class, in its first chapters.
+
+    What another chapter would show is shown without a cluster.
+    """
     root = tmp_path_factory.mktemp("course")
     for name in ("solutions", "notebooks", "book"):
         shutil.copytree(ROOT / name, root / name)
     shutil.copy(ROOT / "nbgrader_config.py", root)
     shutil.copytree(ROOT / "sample_class" / "submitted", root / "class" / "submitted")
-    for name, chapter in Course.find(root).chapters.items():
-        if any(exercise.trains for exercise in chapter.exercises.values()):
-            shutil.rmtree(root / "solutions" / name)
+    for name in list(Course.find(root).chapters)[CHAPTERS:]:
+        shutil.rmtree(root / "solutions" / name)
     return Course.find(root)
