@@ -1,5 +1,7 @@
-"""The checks of every chapter are fair, with one seed; `autograder verify` proves it with
-20, and also where a model is trained."""
+"""The checks of every chapter are fair, with one seed.
+
+`autograder verify` proves it with 20, and also where a model is trained.
+"""
 
 from pathlib import Path
 
