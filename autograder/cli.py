@@ -18,8 +18,6 @@ EXIT_INFRASTRUCTURE = 3
 # where this is installed; that takes seconds, and no notebook's schema asks for it
 SLOW_TO_IMPORT = "rfc3987_syntax"
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
 EPILOG = """\
 Exit codes: 0 done (grade: the class was graded, whatever students wrote); 1 verify
 found something unfair; 2 a problem for you to mend, named on the last line; 3 our own
@@ -47,6 +45,8 @@ def _use_one_thread():
 
     NumPy is imported already and is told; what is imported later reads the environment.
     """
+    from autograder.sandbox.bubblewrap import THREADS
+
     for name in THREADS:
         os.environ[name] = "1"
     threadpool_limits(1)

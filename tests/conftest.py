@@ -38,6 +38,21 @@ def copy_course(root) -> Course:
     return Course.find(root)
 
 
+@pytest.fixture(scope="session")
+def copy_real_course():
+    """``copy_real_course(root)``: solutions, notebooks, book and the sample class."""
+
+    def copy(root) -> Path:
+        for name in ("solutions", "notebooks", "book"):
+            shutil.copytree(ROOT / name, root / name)
+        shutil.copy(ROOT / "nbgrader_config.py", root)
+        submitted = root / "class" / "submitted"
+        shutil.copytree(ROOT / "sample_class" / "submitted", submitted)
+        return root
+
+    return copy
+
+
 @pytest.fixture
 def course(tmp_path) -> Course:
     """The sample course as an author wrote it."""

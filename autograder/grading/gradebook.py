@@ -58,6 +58,17 @@ FIND_PENALTY = (
     .where(SUBMITTED.c.id == bindparam("submitted"))
     .where(SUBMITTED.c.late_submission_penalty.is_not(None))
 )
+ADD_SCORE = insert(GRADES).values(
+    notebook_id=bindparam("submitted"),
+    cell_id=bindparam("cell"),
+    auto_score=bindparam("score"),
+    needs_manual_grade=False,
+)
+ADD_REMARK = insert(COMMENTS).values(
+    notebook_id=bindparam("submitted"),
+    cell_id=bindparam("cell"),
+    auto_comment=bindparam("remark"),
+)
 SCORE = (
     update(GRADES)
     .where(GRADES.c.notebook_id == bindparam("submitted"))
@@ -185,45 +196,31 @@ class ClassGradebook:
         row = {"assignment_id": submission, "notebook_id": released.notebook}
         added = self._connection.execute(insert(SUBMITTED), row)
         (submitted,) = added.inserted_primary_key
-        grades = [
-            {
-                "notebook_id": submitted,
-                "cell_id": released.tests[verdict.exercise],
-                "auto_score": verdict.score,
-                "needs_manual_grade": False,
-            }
-            for verdict in record.verdicts
-        ]
-        comments = [
-            {
-                "notebook_id": submitted,
-                "cell_id": released.solutions[verdict.exercise],
-                "auto_comment": remark(verdict),
-            }
-            for verdict in record.verdicts
-        ]
-        self._connection.execute(insert(GRADES), grades)
-        self._connection.execute(insert(COMMENTS), comments)
+        grades, comments = _rows(record, released, submitted)
+        self._connection.execute(ADD_SCORE, grades)
+        self._connection.execute(ADD_REMARK, comments)
 
     def _update(self, record, released, submitted):
-        grades = [
-            {
-                "submitted": submitted,
-                "cell": released.tests[verdict.exercise],
-                "score": verdict.score,
-            }
-            for verdict in record.verdicts
-        ]
-        comments = [
-            {
-                "submitted": submitted,
-                "cell": released.solutions[verdict.exercise],
-                "remark": remark(verdict),
-            }
-            for verdict in record.verdicts
-        ]
+        grades, comments = _rows(record, released, submitted)
         self._connection.execute(SCORE, grades)
         self._connection.execute(REMARK, comments)
         place = {"submitted": submitted}
         finds = (FIND_BY_HAND, FIND_REMARKS, FIND_PENALTY)
         return any(self._connection.execute(find, place).first() for find in finds)
+
+
+def _rows(record, released, submitted):
+    """What is written of each exercise: its grade, and the remark on its answer."""
+    grades = [
+        {"submitted": submitted, "cell": released.tests[v.exercise], "score": v.score}
+        for v in record.verdicts
+    ]
+    comments = [
+        {
+            "submitted": submitted,
+            "cell": released.solutions[v.exercise],
+            "remark": remark(v),
+        }
+        for v in record.verdicts
+    ]
+    return grades, comments

@@ -22,6 +22,9 @@ SETTINGS = ("ld.so.cache", "alternatives", "fonts", "localtime")
 FOR_ONE = ("SETUID", "SETGID", "SETPCAP")
 FOR_SERVER = (*FOR_ONE, "SETFCAP", "SYS_ADMIN")
 
+# how many threads the libraries that compute with arrays may use
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 # for a process that is forked often: with its memory in huge pages there is a
 # hundredth of the page table to copy, and a fork takes a third of the time
 EASY_TO_FORK = {
@@ -89,7 +92,6 @@ def command_prefix() -> list[str]:
 
 def environment(home: str) -> dict[str, str]:
     """A process for student code inherits nothing; libraries use one thread."""
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     return {
         "HOME": home,
         "TMPDIR": home,
@@ -98,7 +100,7 @@ def environment(home: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "MPLBACKEND": "Agg",
         "PYTHONHASHSEED": "0",
-        **dict.fromkeys(threads, "1"),
+        **dict.fromkeys(THREADS, "1"),
     }
 
 

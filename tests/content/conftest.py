@@ -1,6 +1,5 @@
 """The real course, in a copy that tests may write to."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,7 @@ def repository() -> Course:
 
 
 @pytest.fixture(scope="module")
-def copied_course(tmp_path_factory) -> Course:
+def copied_course(copy_real_course, tmp_path_factory) -> Course:
     """Solutions, released notebooks and the sample class in a folder of their own."""
-    root = tmp_path_factory.mktemp("course")
-    for name in ("solutions", "notebooks", "book"):
-        shutil.copytree(ROOT / name, root / name)
-    shutil.copy(ROOT / "nbgrader_config.py", root)
-    shutil.copytree(ROOT / "sample_class" / "submitted", root / "class" / "submitted")
+    root = copy_real_course(tmp_path_factory.mktemp("course"))
     return Course.find(root)

@@ -176,15 +176,6 @@ def test_what_people_have_added_is_told(graded):
         assert book.write(record) is True
 
 
-def test_a_comment_by_hand_is_in_the_feedback_again(graded, grade):
-    with Gradebook(graded.database_url, "self-attention") as book:
-        comment = book.find_comment("largest", CHAPTER, CHAPTER, "bob")
-        comment.manual_comment = "Well argued."
-        book.db.commit()
-    grade(graded, students=["bob"], force=True)
-    assert "Well argued." in feedback(graded, "bob").read_text()
-
-
 def test_the_page_is_the_one_that_nbgrader_makes(graded):
     written = feedback(graded, "bob").read_text()
     assert ReviewedFeedback(graded).page_of("bob", CHAPTER) == written

@@ -1,7 +1,6 @@
 """One cluster and one database server for all tests of this folder."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 from services import Dask, Postgres
@@ -9,7 +8,6 @@ from services import Dask, Postgres
 from autograder.course.layout import Course
 
 CHAPTERS = 7
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -35,16 +33,12 @@ def pair(released, submit):
 
 
 @pytest.fixture(scope="module")
-def sample_class(tmp_path_factory) -> Course:
+def sample_class(copy_real_course, tmp_path_factory) -> Course:
     """The real course with the sample class, in its first chapters.
 
     What another chapter would show is shown without a cluster.
     """
-    root = tmp_path_factory.mktemp("course")
-    for name in ("solutions", "notebooks", "book"):
-        shutil.copytree(ROOT / name, root / name)
-    shutil.copy(ROOT / "nbgrader_config.py", root)
-    shutil.copytree(ROOT / "sample_class" / "submitted", root / "class" / "submitted")
+    root = copy_real_course(tmp_path_factory.mktemp("course"))
     for name in list(Course.find(root).chapters)[CHAPTERS:]:
         shutil.rmtree(root / "solutions" / name)
     return Course.find(root)
