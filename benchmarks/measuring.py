@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import matplotlib
 import psutil
+from processors import Processors
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -61,15 +61,6 @@ def bars(names, seconds, label):
     return ax
 
 
-# --- processor time and memory --------------------------------------------------
-
-
-def cpu_of_children() -> float:
-    """Processor seconds of all that this process has started and that has ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 class Run:
     """A command that has been run. wall, cpu: seconds. peak: bytes of all processes.
 
@@ -78,20 +69,25 @@ class Run:
     """
 
     def __init__(self, command, every=0.0, **options):
-        before, begin = cpu_of_children(), time.perf_counter()
-        process = subprocess.Popen(
-            list(map(str, command)), stdout=subprocess.PIPE, text=True, **options
-        )
-        self.peak = 0
-        over = threading.Event()
-        watcher = threading.Thread(target=self._watch, args=(process.pid, every, over))
-        watcher.start()
-        self.said, _ = process.communicate()
-        over.set()
-        watcher.join()
+        begin = time.perf_counter()
+        with Processors() as processors:
+            process = subprocess.Popen(
+                processors.command(command),
+                stdout=subprocess.PIPE,
+                text=True,
+                **options,
+            )
+            self.peak = 0
+            over = threading.Event()
+            watching = (process.pid, every, over)
+            watcher = threading.Thread(target=self._watch, args=watching)
+            watcher.start()
+            self.said, _ = process.communicate()
+            over.set()
+            watcher.join()
+            self.wall = time.perf_counter() - begin
+            self.cpu = processors.seconds()
         assert process.returncode == 0, self.said
-        self.wall = time.perf_counter() - begin
-        self.cpu = cpu_of_children() - before
 
     def _watch(self, pid, every, over):
         while every and not over.wait(every):

@@ -15,6 +15,7 @@ from synthetic import answers_of, student, write_submission
 
 from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
+from autograder.course.release import release
 from autograder.course.source import copy_of, is_demo
 
 HERE = Path(__file__).resolve().parent
@@ -46,6 +47,7 @@ class Ours:
         for number in range(count):
             target = root / "submitted" / student(number) / chapter.name
             write_submission(path, target, chapter, answers_of(chapter, number))
+        release(Course.find(course.root, root), chapter)  # as plain nbgrader's is
 
     def command(self) -> list[list[str]]:
         """What is run, in order."""

@@ -12,10 +12,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from measuring import ROOT, bars, cpu_of_children, parser_for, report
+from measuring import ROOT, Run, bars, parser_for, report
 from peer_courses import Nbgrader, Otter, Ours
 
 from autograder.course.layout import Course
@@ -50,9 +49,9 @@ def main():
 
 def _options():
     parser = parser_for(__doc__, "4 students, one round")
-    parser.add_argument("--chapter", default="ch11_detection", help="(%(default)s)")
-    parser.add_argument("--students", type=int, default=50, help="(%(default)s)")
-    parser.add_argument("--rounds", type=int, default=2, help="(%(default)s)")
+    parser.add_argument("--chapter", default="ch05_matrix", help="(%(default)s)")
+    parser.add_argument("--students", type=int, default=200, help="(%(default)s)")
+    parser.add_argument("--rounds", type=int, default=1, help="(%(default)s)")
     parser.add_argument("--otter", type=Path, help="the command, in its environment")
     options = parser.parse_args()
     if options.quick:
@@ -71,16 +70,16 @@ def _kinds(otter):
 
 def measure(grader) -> tuple[float, float]:
     """Seconds by the clock and of processors that the grader takes for its class."""
-    used, begin = cpu_of_children(), time.perf_counter()
-    for command in grader.command():
-        subprocess.run(
+    runs = [
+        Run(
             command,
             cwd=grader.folder(),
             env=os.environ | grader.environment(),
-            check=True,
-            capture_output=True,
+            stderr=subprocess.STDOUT,
         )
-    return time.perf_counter() - begin, cpu_of_children() - used
+        for command in grader.command()
+    ]
+    return sum(run.wall for run in runs), sum(run.cpu for run in runs)
 
 
 def _figures(times, notebooks):

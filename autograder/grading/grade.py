@@ -6,7 +6,7 @@ import struct
 import time
 from dataclasses import dataclass
 
-from nbformat.v4 import new_output
+import nbformat
 
 from autograder.checking import card
 from autograder.checking.verdict import (
@@ -214,7 +214,7 @@ def _write_outputs(notebook, result, verdicts):
 def verdict_outputs(verdict: Verdict) -> list:
     """What nbgrader reads as this verdict's score: an error for none, else full."""
     data = {"text/html": card.as_html(verdict), "text/plain": card.as_text(verdict)}
-    outputs = [new_output("display_data", data=data)]
+    outputs = [_output("display_data", data=data, metadata={})]
     if verdict.outcome != PASSED:
         outputs.append(_error_output(verdict.outcome, verdict.message, []))
     return outputs
@@ -231,10 +231,10 @@ def _cleaned(verdict):
 def _printed_outputs(run):
     outputs = []
     if text := without_places(clean(run.printed)):
-        outputs.append(new_output("stream", name="stdout", text=text))
+        outputs.append(_output("stream", name="stdout", text=text))
     for png in filter(_is_plain_png, run.figures):
         data = {"image/png": base64.b64encode(png).decode("ascii")}
-        outputs.append(new_output("display_data", data=data))
+        outputs.append(_output("display_data", data=data, metadata={}))
     if run.raised:
         outputs.append(_error_output(run.raised.kind, describe(run.raised)))
     return outputs
@@ -242,6 +242,11 @@ def _printed_outputs(run):
 
 def _error_output(name, message, traceback=None):
     lines = [message] if traceback is None else traceback
-    return new_output(
+    return _output(
         "error", ename=clean(name, 80), evalue=clean(message, 500), traceback=lines
     )
+
+
+def _output(kind, **fields):
+    """An output; nbformat's own function validates each, and takes long for it."""
+    return nbformat.from_dict({"output_type": kind, **fields})

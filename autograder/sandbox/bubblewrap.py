@@ -25,13 +25,6 @@ FOR_SERVER = (*FOR_ONE, "SETFCAP", "SYS_ADMIN")
 # how many threads the libraries that compute with arrays may use
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
-# for a process that is forked often: with its memory in huge pages there is a
-# hundredth of the page table to copy, and a fork takes a third of the time
-EASY_TO_FORK = {
-    "PYTHONMALLOC": "malloc",
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-}
-
 # far from those of a grader with the next process number
 _turn = itertools.count(97 * os.getpid())
 
@@ -62,7 +55,6 @@ def server_options() -> bytes:
     said = [
         # with another user than 0 it would lose the right to mount
         *_walls(FOR_SERVER, user="0"),
-        *_set(EASY_TO_FORK),
         *_memory(HOME, limits.HOME_SIZE),  # some modules keep a cache there
         *("--dir", "/dev/shm"),
         *("--remount-ro", "/", "--chdir", HOME),

@@ -10,6 +10,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
+import numpy.random  # NumPy would import it when it is first used: in each child
 
 from autograder.checking.calling import call, describe, remember_source
 from autograder.checking.check import recording
@@ -50,18 +51,27 @@ def serve(source, target):
     namespace = notebook_names()
     with recording() as probes:
         _send(target, {"ready": True})
+        target.flush()
         while True:
             request = _receive(source)
             if request is None:
                 return
-            answer = _answer(request, namespace, probes)
-            _send(target, {"token": request["token"], **answer})
+            if request["do"] == "cell":
+                answers = [_run_cell(request["source"], request["name"], namespace)]
+            else:
+                inputs = [_receive(source) for _ in range(request["count"])]
+                answers = _answers(probes.get(request["exercise"]), inputs)
+            for answer in answers:
+                _send(target, {"token": request["token"], **answer})
+            target.flush()
 
 
-def _answer(request, namespace, probes):
-    if request["do"] == "cell":
-        return _run_cell(request["source"], request["name"], namespace)
-    return _call(probes.get(request["exercise"]), request["inputs"])
+def _answers(probe, inputs):
+    """What is said of each call, as it comes."""
+    for case, named in enumerate(inputs):
+        yield {"case": case, **_call(probe, named)}
+        if probe is None:
+            return
 
 
 def _run_cell(source, name, namespace):
@@ -123,14 +133,13 @@ class CappedText(io.StringIO):
 
 
 def _send(target, message):
-    """Send a message, or that it is too large to be one."""
+    """Write a message, or that it is too large to be one."""
     try:
         data = to_bytes(message)
         frame_size(data[: FRAME.size])
     except (BadMessage, MemoryError):
         data = to_bytes({"token": message.get("token"), "too_large": True})
     target.write(data)
-    target.flush()
 
 
 def _receive(source):

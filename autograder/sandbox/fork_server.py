@@ -16,7 +16,8 @@ import socket
 import sys
 import time
 
-from autograder.sandbox import bubblewrap, child, confine
+from autograder.sandbox import child, confine
+from autograder.sandbox.huge_pages import gather_memory
 
 MAX_REQUEST = 1 << 20
 PATIENCE = 2.0
@@ -24,6 +25,8 @@ PATIENCE = 2.0
 MOST_CHILDREN = 2_000
 MOST_GROWTH = 64 * 2**20
 RENEW = 75  # its exit code then
+
+_tried: set[str] = set()  # modules that were imported, or could not be
 
 
 def main():
@@ -33,13 +36,8 @@ def main():
     it is replaced by a new one now and then, so that nothing can pile up in it.
     """
     control = socket.socket(fileno=int(sys.argv[1]))
-    for name in bubblewrap.EASY_TO_FORK:  # meant for this process, not for students
-        os.environ.pop(name, None)
-    for name in sys.argv[2:]:
-        with contextlib.suppress(Exception):  # who needs it will say so
-            importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # a collection in a child would copy every page
+    _import(sys.argv[2:])
+    _settle()
     for before in itertools.count(step=MOST_CHILDREN):
         server = os.fork()
         if server == 0:
@@ -94,18 +92,33 @@ def _memory():
 
 def _prepare(modules):
     """Import modules that are not there yet; returns whether there were any."""
-    missing = [name for name in modules if name not in sys.modules]
-    for name in missing:
-        importlib.import_module(name)
+    missing = [name for name in modules if name not in _tried]
     if missing:
-        gc.collect()
-        gc.freeze()
+        _import(missing)
+        _settle()
     deadline = time.monotonic() + PATIENCE
     while (threads := len(os.listdir("/proc/self/task"))) != 1:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{threads} threads; only one can be forked safely")
         time.sleep(0.01)  # one that an import has started may be about to end
     return bool(missing)
+
+
+def _import(modules):
+    for name in modules:
+        _tried.add(name)
+        with contextlib.suppress(Exception):  # a cell that needs it will say so
+            importlib.import_module(name)
+
+
+def _settle():
+    """Make what is in memory cheap to fork.
+
+    A collection in a child would copy every page that it looks at.
+    """
+    gc.collect()
+    gc.freeze()
+    gather_memory()
 
 
 def _fork(control, answer, request, descriptors):

@@ -103,7 +103,7 @@ def _ticks(pid):
 
 
 def _ticks_below(pid, but=None):
-    for child in _children(pid):
+    for child in children(pid):
         if child != but:
             stat = _stat(child)
             yield stat[OWN] + stat[REAPED]
@@ -124,7 +124,8 @@ def _stat(pid):
     return int(fields[1]), user + system, reaped_user + reaped_system
 
 
-def _children(pid):
+def children(pid: int):
+    """The processes that a process has started and that still live."""
     with contextlib.suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):
             yield from map(int, _told(f"/proc/{pid}/task/{task}/children").split())
@@ -157,7 +158,7 @@ def family(pid):
     """A process and its descendants, as far as they still live."""
     with contextlib.suppress(psutil.Error):
         yield psutil.Process(pid)
-        for child in _children(pid):
+        for child in children(pid):
             yield from family(child)
 
 

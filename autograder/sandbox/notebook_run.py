@@ -5,10 +5,12 @@ cells before it, without those that killed their process, and goes on. What some
 else has killed is tried once more.
 """
 
+import functools
 from dataclasses import dataclass, field
 
 from autograder.checking.calling import Answer
 from autograder.sandbox import limits
+from autograder.sandbox.batch import Batch, batches_of
 from autograder.sandbox.imports import imported_modules
 from autograder.sandbox.session import CellRun, Gone, Session
 
@@ -45,12 +47,17 @@ class Calls:
     sizes: tuple[dict, dict] | None = None
     kept: int = MAX_ANSWERS
 
+    @functools.cached_property
+    def batches(self) -> list[Batch]:
+        """The inputs as they are sent; one by one where memory is limited."""
+        return batches_of(self.inputs, *([] if self.memory is None else [0]))
+
 
 @dataclass
 class Called:
     """What came of an exercise's calls: answers, or why there are none.
 
-    gone: "", "timeout", "limit" or "died". answers is shorter than the cases then.
+    gone: "", "timeout", "limit" or "died"; there are no answers then.
     growth: how many times as long the large call took as the small one.
     """
 
@@ -134,7 +141,7 @@ class _Runner:
             _answer(session, cell.exercise, calls, called)
 
         if reason := self._twice_if_killed(attempt):
-            self._result.called[cell.exercise].gone = reason
+            self._result.called[cell.exercise] = Called(gone=reason)
         if calls.memory is not None:  # the next cells have the usual memory again
             self._end_session()
 
@@ -197,22 +204,21 @@ class _Runner:
 def _answer(session, exercise, calls, called):
     """Ask for all answers within the time, then compare the times of two sizes."""
     budget = session.budget(calls.seconds)
-
-    def ask(inputs):
-        return session.call(exercise, inputs, budget)
-
     room = calls.kept
-    for inputs in calls.inputs:
-        answer = ask(inputs)
-        if answer is None:
-            called.no_probe = True
-            return
-        room -= size_of(answer.value)
-        if room < 0:
-            called.answers.clear()
-            raise Gone(LIMIT)
-        called.answers.append(answer)
+    for batch in calls.batches:
+        for answer in session.answers(exercise, batch, budget):
+            if answer is None:
+                called.no_probe = True
+                return
+            room -= size_of(answer.value)
+            if room < 0:
+                raise Gone(LIMIT)
+            called.answers.append(answer)
     if calls.sizes is not None:
+
+        def ask(inputs):
+            session.call(exercise, inputs, budget)
+
         small, large = _least_seconds(session, ask, calls.sizes)
         called.growth = large / max(small, 1e-9)
 

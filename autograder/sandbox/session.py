@@ -6,6 +6,7 @@ import select
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from autograder.checking.calling import Answer, Raised
@@ -19,6 +20,7 @@ from autograder.checking.values import (
 )
 from autograder.problems import Infrastructure
 from autograder.sandbox import limits
+from autograder.sandbox.batch import Batch, batches_of
 from autograder.sandbox.budget import Budget
 from autograder.sandbox.fork_walls import forking
 from autograder.sandbox.less_memory import leave_no_more_than
@@ -98,7 +100,8 @@ class Session:
         seconds: of processor time; waiting may take three times that.
         """
         request = {"do": "cell", "name": name, "source": source}
-        reply = self._ask(request, self.budget(seconds))
+        budget = self.budget(seconds)
+        reply = self._reply(self._send(request, budget), budget)
         printed = reply.get("printed")
         return CellRun(
             _raised(reply.get("raised")),
@@ -107,22 +110,24 @@ class Session:
         )
 
     def call(self, exercise, inputs, budget: Budget) -> Answer | None:
-        """Call an exercise's probe; None when its test cell registered none.
+        """Call an exercise's probe once, see `answers`."""
+        return next(self.answers(exercise, *batches_of([inputs]), budget))
 
-        budget: what this call and others may take together.
+    def answers(self, exercise, batch: Batch, budget) -> Iterator[Answer | None]:
+        """Call an exercise's probe with inputs; one None if its cell registered none.
+
+        budget: what these calls and others may take together.
         """
-        request = {"do": "call", "exercise": exercise, "inputs": inputs}
-        reply = self._ask(request, budget)
-        if reply.get("no_probe"):
-            return None
-        changed = reply.get("changed")
-        listed = changed if isinstance(changed, list) else []
-        names = [name for name in listed if isinstance(name, str)]
-        return Answer(
-            reply.get("value"),
-            _raised(reply.get("raised")),
-            tuple(name for name in inputs if name in names),
-        )
+        request = {"do": "call", "exercise": exercise, "count": len(batch.inputs)}
+        token = self._send(request, budget, batch.data)
+        for case, inputs in enumerate(batch.inputs):
+            reply = self._reply(token, budget)
+            if reply.get("no_probe"):
+                yield None
+                return
+            if type(reply.get("case")) is not int or reply["case"] != case:
+                raise Gone("died")
+            yield _answer(reply, inputs)
 
     def close(self):
         """End the process and whatever it started, and remove its home."""
@@ -168,10 +173,14 @@ class Session:
         self._errors.seek(max(0, size - 2000))
         return self._errors.read().decode("utf-8", "replace").strip()
 
-    def _ask(self, request, budget):
-        """Send a request and return the reply to it, and to no other."""
+    def _send(self, request, budget, data=b""):
+        """Send a request, with data after it; returns what a reply to it must bear."""
         token = secrets.token_hex(8)
-        self._write_all(to_bytes({"token": token, **request}), budget)
+        self._write_all(to_bytes({"token": token, **request}) + data, budget)
+        return token
+
+    def _reply(self, token, budget):
+        """The next reply, if it is one to the request with this token."""
         reply = self._read_message(budget)
         answered = reply.get("token") if isinstance(reply, dict) else None
         if not isinstance(answered, str) or answered != token:
@@ -233,6 +242,18 @@ class Session:
         if code is None or -code not in (*LIMIT_SIGNALS, signal.SIGKILL):
             return Gone("died")
         return Gone("limit" if -code in LIMIT_SIGNALS else "killed")
+
+
+def _answer(reply, inputs):
+    """An `Answer` from what the process says."""
+    changed = reply.get("changed")
+    listed = changed if isinstance(changed, list) else []
+    names = [name for name in listed if isinstance(name, str)]
+    return Answer(
+        reply.get("value"),
+        _raised(reply.get("raised")),
+        tuple(name for name in inputs if name in names),
+    )
 
 
 def _raised(body):

@@ -18,8 +18,6 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-import psutil
-
 from autograder.problems import Infrastructure
 from autograder.sandbox import bubblewrap, limits
 from autograder.sandbox.system_calls import filter_program
@@ -135,10 +133,9 @@ class Enclosed:
         """The process that runs Python; raises Infrastructure when there is none."""
         if self._status is None:
             return self.init
-        try:
-            return psutil.Process(self.init).children()[0].pid
-        except (psutil.Error, IndexError):
-            raise Infrastructure("the process for student code is gone") from None
+        for child in limits.children(self.init):
+            return child
+        raise Infrastructure("the process for student code is gone")
 
     def exit_code(self, seconds: float) -> int | None:
         """Its exit code (the negative signal, if one ended it); None if it lives on."""

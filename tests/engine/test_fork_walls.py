@@ -11,10 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder.problems import Infrastructure
 from autograder.sandbox import bubblewrap, fork_walls
 from autograder.sandbox.fork_walls import Forking
-from autograder.sandbox.imports import imported_modules
+from autograder.sandbox.imports import WHEN_USED, imported_modules
 from autograder.sandbox.notebook_run import Calls, Cell, run_notebook
 from autograder.sandbox.session import Session
 from autograder.sandbox.walls import Bubblewrap
@@ -125,6 +124,25 @@ def test_a_notebook_says_what_it_imports():
     assert imported_modules([Cell("a", "x = 1")]) == ()
 
 
+def test_what_a_package_imports_when_it_is_used_is_ready_as_well():
+    cells = [Cell("a", "import torch\nnp.ma.array(0)\nx.backward()")]
+    assert imported_modules(cells) == ("torch", "torch.fx.experimental.symbolic_shapes")
+
+
+def test_what_is_known_of_packages_is_true(shared):
+    import_all = "; ".join(f"import {module}" for _, _, module in WHEN_USED)
+    with Session(shared) as session:
+        assert session.run_cell("cell", import_all, 60).raised is None
+
+
+def test_nothing_is_left_to_import_before_the_first_cell(shared):
+    """NumPy imports some of its parts when they are first used, in each child anew."""
+    ask = "import sys; print('numpy.random' in sys.modules)"
+    server = "autograder.sandbox.fork_server"
+    command = [sys.executable, "-c", f"import {server}; {ask}"]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "True\n"
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -137,10 +155,12 @@ def test_a_part_of_a_package_is_ready_as_well(source):
     assert imported_modules([Cell("a", source)]) == ("scipy", "scipy.optimize")
 
 
-def test_a_module_that_is_not_there_is_our_failure(walls, pipes):
-    errors = fork_walls.memory_file(b"")
-    with pytest.raises(Infrastructure, match="No module named 'not_there'"):
-        walls._fork(pipes, errors, {}, ("not_there",))
+def test_a_module_that_is_not_there_is_left_to_the_cell_that_needs_it(shared):
+    with Session(shared, modules=("not_there",)) as session:
+        assert session.run_cell("cell", "import not_there", 30).raised.kind == (
+            "ModuleNotFoundError"
+        )
+    assert shared.why_not == ""
 
 
 def test_a_server_with_threads_forks_nothing():

@@ -6,6 +6,7 @@ import pytest
 from engine_helpers import CHAPTER, RIGHT, normalise, outcomes, verdicts
 
 from autograder.checking.calling import call, same
+from autograder.checking.values import frame_size, from_bytes
 from autograder.course import chapter as chapter_module
 from autograder.course.chapter import PUBLIC_SEED
 from autograder.grading.feedback_exporter import FeedbackExporter
@@ -83,25 +84,46 @@ def arrays_in(value):
         yield from arrays_in(item)
 
 
+def requests_in(data):
+    """What was asked of cells, and of exercises with the inputs that followed."""
+    messages = []
+    while data:
+        header, payload = frame_size(data[:8])
+        end = 8 + header + payload
+        messages.append(from_bytes(data[8 : 8 + header], data[8 + header : end]))
+        data = data[end:]
+    cells, calls = [], []
+    waiting = iter(messages)
+    for request in waiting:
+        assert request.pop("token")
+        if request.pop("do") == "cell":
+            assert request.keys() == {"name", "source"}
+            cells.append(request)
+        else:
+            given = [next(waiting) for _ in range(request.pop("count"))]
+            assert request.keys() == {"exercise"}
+            calls.append(request | {"inputs": given})
+    return cells, calls
+
+
 def test_the_process_gets_sources_names_and_inputs_alone(run, grade_one, monkeypatch):
-    sent, ask = [], Session._ask
+    sent, write = [], Session._write_all
     monkeypatch.setattr(
-        Session, "_ask", lambda self, req, s: sent.append(req) or ask(self, req, s)
+        Session,
+        "_write_all",
+        lambda self, data, budget: sent.append(data) or write(self, data, budget),
     )
     wrong = {"normalise": normalise("    return X"), "largest": "largest = max"}
     done = grade_one(**wrong)
-    cells = [request for request in sent if request["do"] == "cell"]
-    calls = [request for request in sent if request["do"] == "call"]
-    assert len(cells) + len(calls) == len(sent)
-    assert {frozenset(cell) for cell in cells} == {frozenset(("do", "name", "source"))}
-    assert {frozenset(c) for c in calls} == {frozenset(("do", "exercise", "inputs"))}
+    cells, calls = requests_in(b"".join(sent))
     code = {c.id: c.source for c in done.notebook.cells if c.cell_type == "code"}
     assert {cell["name"]: cell["source"] for cell in cells}.items() <= code.items()
     assert "np.where" not in repr(cells) and "argmax" not in repr(cells)
-    assert str(run.seed) not in repr([list(call["inputs"]) for call in calls])
+    named = [list(given) for call in calls for given in call["inputs"]]
+    assert named and str(run.seed) not in repr(named)
     for name in run.chapter.exercises:
         cases = [*run.hidden[name], *run.public[name]]
-        theirs = [call["inputs"] for call in calls if call["exercise"] == name]
+        theirs = [i for c in calls if c["exercise"] == name for i in c["inputs"]]
         assert same(theirs, [case.inputs for case in cases])
         expected = [a for case in cases for a in arrays_in(case.expected.value)]
         for array in arrays_in([list(given.values()) for given in theirs]):

@@ -124,7 +124,7 @@ def test_a_call_that_ends_its_process_costs_only_its_exercise(reason):
     )
     bad = result.called["bad"]
     assert bad.gone == reason
-    assert len(bad.answers) == (0 if reason == "timeout" else 1)
+    assert bad.answers == []
     assert values(result, "f") == [1, 2]
     assert values(result, "g") == [2, 3]
     assert result.gone == {}
@@ -133,9 +133,8 @@ def test_a_call_that_ends_its_process_costs_only_its_exercise(reason):
 def test_all_calls_of_an_exercise_share_its_seconds():
     busy = "import time\n    while time.process_time() < end: pass\n    return x"
     work = define("f", f"import time; end = time.process_time() + 0.4\n    {busy}")
-    result = run(work, checking("f"), seconds=1.0, calls=5)
-    assert result.called["f"].gone == "timeout"
-    assert len(result.called["f"].answers) == 2
+    assert values(run(work, checking("f"), seconds=1.5, calls=2), "f")
+    assert run(work, checking("f"), seconds=1.5, calls=5).called["f"].gone == "timeout"
 
 
 def test_waiting_for_the_processor_takes_no_time_of_an_exercise():
@@ -149,7 +148,7 @@ def test_waiting_has_an_end_too():
     nap = define("f", "import time; time.sleep(0.4); return x")
     result = run(nap, checking("f"), seconds=0.3, calls=5)
     assert result.called["f"].gone == "timeout"
-    assert 1 <= len(result.called["f"].answers) < 5
+    assert result.called["f"].answers == []
 
 
 def test_a_solution_cell_that_never_ends_leaves_its_exercise_unanswered(short_cells):

@@ -7,6 +7,7 @@ import pytest
 from autograder.problems import Infrastructure
 from autograder.sandbox import session as session_module
 from autograder.sandbox import walls
+from autograder.sandbox.batch import batches_of
 from autograder.sandbox.fork_walls import forking
 from autograder.sandbox.session import Gone, Session
 from autograder.sandbox.walls import Bubblewrap
@@ -22,6 +23,9 @@ FORGE = (
 def session(request):
     with Session(request.param()) as session:
         yield session
+
+
+(TWO,) = batches_of([{"x": 1}, {"x": 2}])
 
 
 def run(session, source, seconds=20.0):
@@ -58,6 +62,26 @@ def test_a_reply_prepared_beforehand_is_discarded(session):
     run(session, FORGE + RESEND.format("(send(t, m), send(t, m))"))
     with gone("died"):
         run(session, "print('the reply to this comes second')")
+
+
+PROBED = "from autograder import check\ncheck('f', lambda x: x)"
+
+
+@pytest.mark.parametrize("case", ["1 - m['case']", "True", "None", "[0]", "0.0"])
+def test_a_reply_to_another_case_is_discarded(session, case):
+    run(session, PROBED)
+    send = f"(send(t, m | {{'case': {case}}}) if 'case' in m else send(t, m))"
+    run(session, FORGE + RESEND.format(send))
+    with gone("died"):
+        list(session.answers("f", TWO, session.budget(20.0)))
+
+
+def test_an_answer_given_twice_ends_the_session(session):
+    run(session, PROBED)
+    send = "(send(t, m), 'case' in m and send(t, m))"
+    run(session, FORGE + RESEND.format(send))
+    with gone("died"):
+        list(session.answers("f", TWO, session.budget(20.0)))
 
 
 FORGED_REPLIES = {

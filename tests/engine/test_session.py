@@ -183,16 +183,21 @@ def test_only_sources_names_and_inputs_are_sent(session, monkeypatch):
     )
     run(session, PROBE)
     session.call("f", {"X": np.ones(2)}, session.budget(20.0))
-    messages = []
-    for data in sent:
-        header, _ = frame_size(data[:8])
-        messages.append(from_bytes(data[8 : 8 + header], data[8 + header :]))
-    tokens = {message.pop("token") for message in messages}
-    cell, call = messages
+    messages = list(messages_in(b"".join(sent)))
+    cell, call, inputs = messages
+    tokens = {message.pop("token") for message in (cell, call)}
     assert cell == {"do": "cell", "name": "cell", "source": PROBE}
-    assert call.pop("inputs")["X"].tolist() == [1, 1]
-    assert call == {"do": "call", "exercise": "f"}
+    assert call == {"do": "call", "exercise": "f", "count": 1}
+    assert inputs.keys() == {"X"} and inputs["X"].tolist() == [1, 1]
     assert len(tokens) == 2
+
+
+def messages_in(data):
+    while data:
+        header, payload = frame_size(data[:8])
+        end = 8 + header + payload
+        yield from_bytes(data[8 : 8 + header], data[8 + header : end])
+        data = data[end:]
 
 
 def test_the_environment_is_not_inherited(monkeypatch):
