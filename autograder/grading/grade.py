@@ -123,17 +123,18 @@ def _judged(run, name, result) -> Verdict | None:
     called = result.called.get(name, Called(no_probe=True))
     if called.no_probe:
         return None
-    hidden = run.hidden[name]
-    if len(called.answers) < len(hidden):
+    if called.gone:
         return _gone(name, run.chapter.exercises[name].points, called, run)
-    return run.chapter.decide(name, hidden, called.answers, called.growth)
+    asked = run.hidden[name][: len(called.answers)]  # a stub is asked no further
+    return run.chapter.decide(name, asked, called.answers, called.growth)
 
 
 def _told(run, verdict, called) -> Verdict:
     """What the student reads: of public cases, where they fail in the same way."""
     public = run.public[verdict.exercise]
-    if called is not None and len(called.answers) == len(public):
-        shown = run.chapter.decide(verdict.exercise, public, called.answers)
+    if called is not None and not called.gone and public:
+        asked = public[: len(called.answers)]
+        shown = run.chapter.decide(verdict.exercise, asked, called.answers)
         if shown.outcome == verdict.outcome:
             return shown
     # nothing that depends on a hidden case's values goes to the student

@@ -57,7 +57,8 @@ class Calls:
 class Called:
     """What came of an exercise's calls: answers, or why there are none.
 
-    gone: "", "timeout", "limit" or "died"; there are no answers then.
+    gone: "", "timeout", "limit" or "died"; there are no answers then. Where the first
+    answer is that nothing is implemented, it may be the only one.
     growth: how many times as long the large call took as the small one.
     """
 
@@ -214,6 +215,8 @@ def _answer(session, exercise, calls, called):
             if room < 0:
                 raise Gone(LIMIT)
             called.answers.append(answer)
+        if is_missing(called.answers):
+            return  # what else is asked can only get the same
     if calls.sizes is not None:
 
         def ask(inputs):
@@ -221,6 +224,11 @@ def _answer(session, exercise, calls, called):
 
         small, large = _least_seconds(session, ask, calls.sizes)
         called.growth = large / max(small, 1e-9)
+
+
+def is_missing(answers: list[Answer]) -> bool:
+    """Whether what is called is still a stub."""
+    return answers[0].raised is not None and answers[0].raised.is_missing
 
 
 def size_of(value) -> int:

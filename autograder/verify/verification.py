@@ -10,7 +10,7 @@ from autograder.checking.verdict import ERROR, LIMIT, NOT_ATTEMPTED, PASSED, Ver
 from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
 from autograder.grading.run import calls_of
-from autograder.sandbox.notebook_run import Called, run_notebook
+from autograder.sandbox.notebook_run import Called, is_missing, run_notebook
 from autograder.sandbox.walls import Walls
 from autograder.verify import sizes
 from autograder.verify.subjects import (
@@ -147,17 +147,21 @@ def _grade(chapter, subject: Subject, cases, walls) -> dict[str, list[Verdict]]:
     """The verdicts on a subject: by exercise, one a seed."""
     calls = {}
     judged = [name for name in subject.exercises if name in cases]
+    asked = {n: [case for drawn in cases[n] for case in drawn] for n in judged}
     for name in judged:
-        asked = [case for drawn in cases[name] for case in drawn]
         sizes = chapter.sizes(name, 0)
         exercise = chapter.exercises[name]
-        calls[name] = calls_of(exercise, asked, sizes, times=len(cases[name]))
+        calls[name] = calls_of(exercise, asked[name], sizes, times=len(cases[name]))
     run = run_notebook(subject.cells, calls, walls)
     verdicts = {}
     for name in judged:
         called = run.called.get(name, Called(no_probe=True))
-        if len(called.answers) < len(calls[name].inputs):
+        if called.gone or called.no_probe:
             verdicts[name] = [_not_run(chapter, name, run, called)]
+            continue
+        if is_missing(called.answers):
+            first = chapter.decide(name, asked[name][:1], called.answers[:1])
+            verdicts[name] = [first]
             continue
         answers = iter(called.answers)
         verdicts[name] = [

@@ -1,5 +1,6 @@
 """A whole notebook: what ends its process costs only itself."""
 
+import numpy as np
 import psutil
 import pytest
 
@@ -309,3 +310,18 @@ def test_a_helper_that_was_started_before_has_no_more_memory_either():
         calls = {"f": Calls([{"x": 1}], 20.0, memory=memory)}
         (answer,) = run_notebook(cells, calls).called["f"].answers
         assert answer.value == value
+
+
+def test_a_stub_is_asked_no_more_than_it_must():
+    """Inputs that are large go in messages of their own; one answer says it all."""
+    source = "import numpy as np\ncalls = []\n"
+    source += "def f(x):\n    calls.append(1); raise NotImplementedError"
+    cells = [
+        Cell("f", source),
+        Cell("test_f", "from autograder import check\ncheck('f', f)", "f"),
+        Cell("said", "print(len(calls))"),
+    ]
+    large = [{"x": np.zeros(100_000)}] * 3
+    result = run_notebook(cells, {"f": Calls(large, 20.0)})
+    assert len(result.called["f"].answers) == 1
+    assert result.cells["said"].printed == "1\n"
