@@ -9,7 +9,6 @@ the line of facts under an exercise's heading and the folded hints are written h
 from html import escape
 from pathlib import Path
 
-import jupytext
 import nbformat
 import orjson
 from nbformat.v4 import new_markdown_cell, new_notebook
@@ -26,6 +25,8 @@ def read_source(path: Path, exercises: dict[str, Exercise]):
 
     Raises Problem naming file and exercise when cells and exercises do not match.
     """
+    import jupytext  # half a second, for nothing where nothing is to be graded
+
     script = jupytext.read(path, fmt="py:percent")
     cells = []
     for index, cell in enumerate(script.cells):

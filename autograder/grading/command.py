@@ -1,25 +1,22 @@
 """``autograder grade``: progress, a closing table, an exit code."""
 
 import dataclasses
-import hashlib
-import json
 import os
 from collections import Counter
 
-from autograder import __version__
 from autograder.checking.verdict import INFRASTRUCTURE
 from autograder.cli import EXIT_INFRASTRUCTURE, EXIT_OK
 from autograder.course.layout import Course
 from autograder.grading.class_table import class_tables
 from autograder.grading.classroom import Entry, grade_class, students_of
-from autograder.grading.gradebook import ClassGradebook
 from autograder.grading.log import RunLog
-from autograder.grading.report import is_made_from, write_report
+from autograder.grading.report_state import is_made_from, state_of
 from autograder.grading.run import GradingRun
 from autograder.grading.texts import clean
 from autograder.grading.workers import Local
 from autograder.problems import Problem
-from autograder.sandbox.machine import walls_for
+from autograder.sandbox.fork_walls import forking
+from autograder.sandbox.walls import NoWalls
 from autograder.terminal import console, grading_progress
 
 
@@ -27,7 +24,8 @@ def grade_command(course: Course, options) -> int:
     """Grade as the options say, print the table, write the report."""
     chapters = _chapters(course, options)
     students = _students(course, options.student)
-    run = GradingRun(course, walls=walls_for(options.sandbox))
+    # whether a sandbox can be had is looked at when something is to be graded
+    run = GradingRun(course, walls=forking() if options.sandbox else NoWalls())
     if options.seed is not None:
         run.seed = options.seed
     if options.exercise:
@@ -42,9 +40,7 @@ def grade_command(course: Course, options) -> int:
             entries.append(_slim(entry))
             counts.update(_outcomes(entry))
             bar.update(task, advance=1, description=_counted(counts))
-    state = _state(course, chapters, entries)
-    if not is_made_from(course, state):  # drawing a large class takes a while
-        write_report(course, chapters, state)
+    _bring_report_up_to_date(course, chapters, entries)
     if not options.sandbox:
         console().print("graded without a sandbox", style="bold red")
     _print_summary(run, chapters, entries)
@@ -83,17 +79,14 @@ def _workers(options):
     return Cluster(options.scheduler)
 
 
-def _state(course, chapters, entries) -> str:
-    """What the report is made from, as one short string."""
-    with ClassGradebook(course) as gradebook:
-        students = sorted(gradebook.students())
-    told = [
-        (e.student, e.chapter, e.problem, e.record and (e.record.key, e.record.seed))
-        for e in sorted(entries, key=lambda e: (e.student, e.chapter))
-    ]
-    versions = [(chapter.name, chapter.version) for chapter in chapters]
-    state = json.dumps([__version__, students, versions, told])
-    return hashlib.sha256(state.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+def _bring_report_up_to_date(course, chapters, entries):
+    state = state_of(course, chapters, entries)
+    if is_made_from(course, state):
+        return
+    # half a second of Matplotlib, for nothing where nothing is drawn
+    from autograder.grading.report import write_report
+
+    write_report(course, chapters, state)
 
 
 def _slim(entry: Entry) -> Entry:

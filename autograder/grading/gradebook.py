@@ -29,27 +29,25 @@ SUBMISSIONS, SUBMITTED = SubmittedAssignment.__table__, SubmittedNotebook.__tabl
 GRADES, COMMENTS = Grade.__table__, Comment.__table__
 
 FIND_STUDENT = select(STUDENTS.c.id).where(STUDENTS.c.id == bindparam("student"))
+# each asks by the columns of an index that nbgrader's tables have: a class is large
 FIND_SUBMITTED = (
     select(SUBMITTED.c.id)
     .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMITTED.c.assignment_id)
+    .where(SUBMISSIONS.c.assignment_id == bindparam("assignment"))
     .where(SUBMISSIONS.c.student_id == bindparam("student"))
     .where(SUBMITTED.c.notebook_id == bindparam("notebook"))
 )
 FIND_SCORES = (
-    select(CELLS.c.name, GRADES.c.auto_score)
-    .join(CELLS, CELLS.c.id == GRADES.c.cell_id)
-    .join(SUBMITTED, SUBMITTED.c.id == GRADES.c.notebook_id)
-    .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMITTED.c.assignment_id)
-    .where(SUBMISSIONS.c.student_id == bindparam("student"))
-    .where(SUBMITTED.c.notebook_id == bindparam("notebook"))
-)
-FIND_BY_HAND = (
-    select(GRADES.c.cell_id)
+    select(GRADES.c.cell_id, GRADES.c.auto_score)
+    .where(GRADES.c.cell_id.in_(bindparam("cells", expanding=True)))
     .where(GRADES.c.notebook_id == bindparam("submitted"))
-    .where(GRADES.c.manual_score.is_not(None) | GRADES.c.extra_credit.is_not(None))
+)
+FIND_BY_HAND = FIND_SCORES.where(
+    GRADES.c.manual_score.is_not(None) | GRADES.c.extra_credit.is_not(None)
 )
 FIND_REMARKS = (
     select(COMMENTS.c.cell_id)
+    .where(COMMENTS.c.cell_id.in_(bindparam("cells", expanding=True)))
     .where(COMMENTS.c.notebook_id == bindparam("submitted"))
     .where(COMMENTS.c.manual_comment.is_not(None))
 )
@@ -123,10 +121,12 @@ class ClassGradebook:
         """Whether the gradebook holds exactly the scores of `record`."""
         with self._connection.begin():
             released = self._chapter(record.chapter)
-            place = {"student": record.student, "notebook": released.notebook}
+            submitted = self._submitted(released, record.student)
+            cells = list(released.tests.values())
+            place = {"submitted": submitted, "cells": cells}
             found = dict(self._connection.execute(FIND_SCORES, place).all())
-        scores = {f"test_{v.exercise}": v.score for v in record.verdicts}
-        return found == scores
+        tests = released.tests
+        return found == {tests.get(v.exercise): v.score for v in record.verdicts}
 
     def write(self, record: Record) -> bool:
         """Write one submission's scores, all of them or none, in one transaction.
@@ -137,8 +137,7 @@ class ClassGradebook:
         """
         with self._connection.begin():
             released = self._chapter(record.chapter)
-            place = {"student": record.student, "notebook": released.notebook}
-            submitted = self._connection.execute(FIND_SUBMITTED, place).scalar()
+            submitted = self._submitted(released, record.student)
             if submitted is None:
                 self._insert(record, released)
                 return False
@@ -149,8 +148,7 @@ class ClassGradebook:
         with self._connection.begin():
             self._add_student(student)
             released = self._chapter(chapter)
-            place = {"student": student, "notebook": released.notebook}
-            submitted = self._connection.execute(FIND_SUBMITTED, place).scalar()
+            submitted = self._submitted(released, student)
             if submitted is None:
                 return
             for table in (GRADES, COMMENTS):
@@ -183,6 +181,12 @@ class ClassGradebook:
             self._released[name] = _Released(assignment, notebook, *kinds.values())
         return self._released[name]
 
+    def _submitted(self, released, student):
+        """The id of a student's notebook, None where it is not known."""
+        place = {"student": student, "notebook": released.notebook}
+        place["assignment"] = released.assignment
+        return self._connection.execute(FIND_SUBMITTED, place).scalar()
+
     def _add_student(self, name):
         if self._connection.execute(FIND_STUDENT, {"student": name}).first() is None:
             self._connection.execute(insert(STUDENTS), {"id": name})
@@ -204,9 +208,10 @@ class ClassGradebook:
         grades, comments = _rows(record, released, submitted)
         self._connection.execute(SCORE, grades)
         self._connection.execute(REMARK, comments)
-        place = {"submitted": submitted}
-        finds = (FIND_BY_HAND, FIND_REMARKS, FIND_PENALTY)
-        return any(self._connection.execute(find, place).first() for find in finds)
+        place = {"submitted": submitted, "cells": list(released.tests.values())}
+        answers = place | {"cells": list(released.solutions.values())}
+        finds = ((FIND_BY_HAND, place), (FIND_REMARKS, answers), (FIND_PENALTY, place))
+        return any(self._connection.execute(*find).first() for find in finds)
 
 
 def _rows(record, released, submitted):

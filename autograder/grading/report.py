@@ -17,7 +17,6 @@ from autograder.grading.report_results import ClassResults, Place, read_results
 from autograder.grading.texts import clean
 
 TEMPLATE = "report.html.j2"
-HEAD = 1_000  # characters of the page that say what it was made from
 NAME_LIMIT = 60
 TEXT_LIMIT = 1_000
 MAP_ROWS = 40
@@ -28,7 +27,7 @@ MISCONCEPTIONS = 20
 def write_report(course: Course, chapters: list[Chapter], made_from: str = "") -> Path:
     """Write the report and return its path; raises Problem when there is no student.
 
-    made_from: names the state of the class, for `is_made_from`.
+    made_from: names the state of the class, see `report_state`.
     """
     page = as_html(read_results(course, chapters), made_from)
     course.report.parent.mkdir(parents=True, exist_ok=True)
@@ -36,15 +35,6 @@ def write_report(course: Course, chapters: list[Chapter], made_from: str = "") -
     part.write_text(page, encoding="utf-8")
     os.replace(part, course.report)
     return course.report
-
-
-def is_made_from(course: Course, state: str) -> bool:
-    """Whether there is a report, and of this very state of the class."""
-    try:
-        with course.report.open(encoding="utf-8") as page:
-            return f'name="made-from" content="{state}"' in page.read(HEAD)
-    except (OSError, UnicodeDecodeError):
-        return False
 
 
 def as_html(results: ClassResults, made_from: str = "") -> str:

@@ -26,6 +26,7 @@ from autograder.grading import work
 from autograder.grading.grade import code_cells
 from autograder.grading.run import GradingRun
 from autograder.ingest.submission import Submission
+from autograder.sandbox.machine import require_sandbox
 
 AHEAD = 4  # submissions given out for each worker, so that none waits for the next
 TRIES = 3
@@ -54,7 +55,12 @@ class Local:
         self.count = count
 
     def prepare(self, run: GradingRun, chapters: list[Chapter]):
-        """Draw all cases, while the fork server imports what notebooks will."""
+        """Draw all cases, while the fork server imports what notebooks will.
+
+        Raises Problem where student code cannot be walled off on this machine.
+        """
+        if run.walls.sandboxed:
+            require_sandbox()
         runs = [run.of(chapter) for chapter in chapters]
         run.walls.prepare([c for each in runs for c in code_cells(each.pristine)])
         for each in runs:
