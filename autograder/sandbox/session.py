@@ -122,7 +122,7 @@ class Session:
         token = self._send(request, budget, batch.data)
         for case, inputs in enumerate(batch.inputs):
             reply = self._reply(token, budget)
-            if reply.get("no_probe"):
+            if reply.get("no_probe") is True:
                 yield None
                 return
             if type(reply.get("case")) is not int or reply["case"] != case:

@@ -111,8 +111,10 @@ def test_a_forged_answer_is_only_an_answer(session, reply):
     [
         RESEND.format("send(t, m | {'token': np.array([1, 2])})"),
         "process._call = lambda *_: {'changed': [np.array([1, 2])]}",
+        "process._call = lambda *_: {'no_probe': np.array([1, 2])}",
+        RESEND.format("send(t, m | {'case': np.array([0, 0])})"),
     ],
-    ids=["token", "changed"],
+    ids=["token", "changed", "no probe", "case"],
 )
 def test_arrays_in_odd_places_of_a_reply_do_no_harm(session, forge):
     with contextlib.suppress(Gone):

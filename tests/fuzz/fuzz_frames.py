@@ -1,5 +1,6 @@
 """Strategies for what a process may say on its pipe, and a process that says it."""
 
+import contextlib
 import os
 import threading
 from dataclasses import dataclass, field
@@ -95,6 +96,7 @@ replies = st.fixed_dictionaries(
         "no_probe": st.booleans() | values,
         "too_large": st.booleans() | values,
         "token": values,
+        "case": values,
     },
 )
 
@@ -103,8 +105,8 @@ replies = st.fixed_dictionaries(
 class Speaker:
     """Walls without a process: a thread that says `first`, then answers requests.
 
-    answers: a dict is a reply with the request's own token; bytes are said as they
-    are, and then the pipe ends, as it does when the list is at its end.
+    answers: a dict is a reply with the request's own token and case; bytes are said as
+    they are, and then the pipe ends, as it does when the list is at its end.
     """
 
     first: bytes
@@ -137,25 +139,35 @@ class _Spoken:
 
 
 def _speak(speaker, requests, replies):
-    with os.fdopen(requests, "rb") as source, os.fdopen(replies, "wb", 0) as target:
-        try:
-            target.write(speaker.first)
-            for answer in speaker.answers if speaker.first == READY else ():
-                token = _token(source)
-                if token is None:
-                    return
+    with (
+        os.fdopen(requests, "rb") as source,
+        os.fdopen(replies, "wb", 0) as target,
+        contextlib.suppress(BrokenPipeError),
+    ):
+        target.write(speaker.first)
+        answers = iter(speaker.answers if speaker.first == READY else ())
+        while (request := _request(source)) is not None:
+            for case in range(request.get("count", 1)):
+                answer = next(answers, b"")
                 if isinstance(answer, bytes):
                     target.write(answer)
                     return
-                target.write(to_bytes({"token": token, **answer}))
-        except BrokenPipeError:
-            return
+                target.write(
+                    to_bytes({"token": request["token"], "case": case, **answer})
+                )
 
 
-def _token(source):
-    """The token of the next request; None when there is none."""
+def _request(source):
+    """The next request, without the inputs after it; None when there is none."""
+    request = _message(source)
+    for _ in range(request.get("count", 0) if request else 0):
+        _message(source)
+    return request
+
+
+def _message(source):
     head = source.read(FRAME.size)
     if len(head) < FRAME.size:
         return None
     header, payload = frame_size(head)
-    return from_bytes(source.read(header), source.read(payload))["token"]
+    return from_bytes(source.read(header), source.read(payload))

@@ -21,6 +21,7 @@ from autograder.checking.verdict import INFRASTRUCTURE, PASSED
 from autograder.grading.grade import grade_notebook
 from autograder.grading.run import GradingRun
 from autograder.problems import Infrastructure
+from autograder.sandbox.batch import batches_of
 from autograder.sandbox.session import CellRun, Gone, Session
 
 EXIT_CODES = (0, 1, None, -9, -11, -24, -25)
@@ -45,6 +46,8 @@ def test_a_frame_is_a_value_or_refused(frame):
         assert same(read(to_bytes(value)), value)
 
 
+(TWO,) = batches_of([{"x": 1}, {"x": 2}])
+
 # what cannot be compared with the word that it is ready
 NOT_READY = [
     Speaker(to_bytes(said), [], 0)
@@ -55,7 +58,7 @@ NOT_READY = [
 @st.composite
 def speakers(draw):
     first = draw(st.just(READY) | st.just(READY) | st.just(READY) | frames())
-    answers = draw(st.lists(replies | frames(), max_size=4))
+    answers = draw(st.lists(replies | frames(), max_size=6))
     return Speaker(first, answers, draw(st.sampled_from(EXIT_CODES)))
 
 
@@ -70,7 +73,8 @@ def test_a_process_that_says_anything_gives_a_result_or_is_gone(speaker):
         with Session(speaker) as session:
             for _ in range(2):
                 require_cell(session.run_cell("cell", "x = 1", 20))
-                require_answer(session.call("f", {"x": 1}, session.budget(20)))
+                for answer in session.answers("f", TWO, session.budget(20)):
+                    require_answer(answer)
     except Gone as gone:
         assert gone.reason in REASONS
     except Infrastructure:
