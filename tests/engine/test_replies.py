@@ -67,7 +67,9 @@ def test_a_reply_prepared_beforehand_is_discarded(session):
 PROBED = "from autograder import check\ncheck('f', lambda x: x)"
 
 
-@pytest.mark.parametrize("case", ["1 - m['case']", "True", "None", "[0]", "0.0"])
+@pytest.mark.parametrize(
+    "case", ["1 - m['case']", "True", "None", "np.zeros(2)", "0.0"]
+)
 def test_a_reply_to_another_case_is_discarded(session, case):
     run(session, PROBED)
     send = f"(send(t, m | {{'case': {case}}}) if 'case' in m else send(t, m))"
@@ -112,9 +114,8 @@ def test_a_forged_answer_is_only_an_answer(session, reply):
         RESEND.format("send(t, m | {'token': np.array([1, 2])})"),
         "process._call = lambda *_: {'changed': [np.array([1, 2])]}",
         "process._call = lambda *_: {'no_probe': np.array([1, 2])}",
-        RESEND.format("send(t, m | {'case': np.array([0, 0])})"),
     ],
-    ids=["token", "changed", "no probe", "case"],
+    ids=["token", "changed", "no probe"],
 )
 def test_arrays_in_odd_places_of_a_reply_do_no_harm(session, forge):
     with contextlib.suppress(Gone):
