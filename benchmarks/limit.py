@@ -6,6 +6,7 @@ in a process that has imported everything, without walls, wire, judge or pages. 
 """
 
 import contextlib
+import importlib
 import io
 import json
 import resource
@@ -23,6 +24,7 @@ from autograder.grading.log import FILE_NAME
 from autograder.grading.run import GradingRun
 from autograder.grading.transplant import transplant
 from autograder.ingest.submission import find_submission
+from autograder.sandbox.imports import imported_modules
 
 SEED = 1
 
@@ -61,10 +63,11 @@ def measure(course, chapter, students) -> dict:
             target = root / "submitted" / student(number) / chapter.name
             write_submission(path, target, chapter, answers_of(chapter, number))
         limit = _limit(course, chapter, root / "submitted", students)
-        # what does not depend on the number of students: imports, drawing the cases
+        # what does not depend on the number of students: imports, drawing the cases;
+        # the first run of all also releases the chapter
         command = [*AUTOGRADER, "grade", chapter.name, "--course", ROOT]
         command += ["--class", root, "--seed", SEED, "--workers", 1, "--force"]
-        alone = Run([*command, "--student", student(0)])
+        Run([*command, "--student", student(0)])
         alone = Run([*command, "--student", student(0)])
         whole = Run(command)
         log = [json.loads(s) for s in (root / FILE_NAME).read_text().splitlines()]
@@ -86,6 +89,8 @@ def _limit(course, chapter, submitted, students):
         notebook = transplant(run.pristine, submission).notebook
         prepared.append(list(code_cells(notebook)))
     calls = run.hidden_calls
+    for module in imported_modules([cell for cells in prepared for cell in cells]):
+        importlib.import_module(module)
     for cells in prepared[:2]:
         _run(cells, calls)
     before = _own_cpu()
