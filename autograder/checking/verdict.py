@@ -29,7 +29,7 @@ class JudgedCase:
     misconceptions: Mapping
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a large class has hundreds of thousands
 class Verdict:
     """What one exercise earned and why.
 

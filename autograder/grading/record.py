@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -56,11 +57,15 @@ def read(folder: Path) -> Record | None:
     """Read it back, None where there is none (or none that can be read)."""
     try:
         data = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-        verdicts = [
-            Verdict(**{k: v for k, v in verdict.items() if k != "score"})
-            for verdict in data["verdicts"]
-        ]
+        verdicts = [_verdict(fields) for fields in data["verdicts"]]
         fields = ("student", "chapter", "key", "seed", "notes", "grader", "sandboxed")
         return Record(verdicts=verdicts, **{name: data[name] for name in fields})
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _verdict(fields):
+    """A verdict; words that many have in common are in memory once."""
+    fields.pop("score", None)
+    once = {k: sys.intern(v) if type(v) is str else v for k, v in fields.items()}
+    return Verdict(**once)
