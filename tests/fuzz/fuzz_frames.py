@@ -145,7 +145,9 @@ def _speak(speaker, requests, replies):
         contextlib.suppress(BrokenPipeError),
     ):
         target.write(speaker.first)
-        answers = iter(speaker.answers if speaker.first == READY else ())
+        if speaker.first != READY:
+            return  # nobody asks it anything
+        answers = iter(speaker.answers)
         while (request := _request(source)) is not None:
             for case in range(request.get("count", 1)):
                 answer = next(answers, b"")
