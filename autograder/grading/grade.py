@@ -125,16 +125,16 @@ def _judged(run, name, result) -> Verdict | None:
         return None
     if called.gone:
         return _gone(name, run.chapter.exercises[name].points, called, run)
-    asked = run.hidden[name][: len(called.answers)]  # a stub is asked no further
-    return run.chapter.decide(name, asked, called.answers, called.growth)
+    cases = called.answered(run.hidden[name])
+    return run.chapter.decide(name, cases, called.answers, called.growth)
 
 
 def _told(run, verdict, called) -> Verdict:
     """What the student reads: of public cases, where they fail in the same way."""
     public = run.public[verdict.exercise]
     if called is not None and not called.gone and public:
-        asked = public[: len(called.answers)]
-        shown = run.chapter.decide(verdict.exercise, asked, called.answers)
+        cases = called.answered(public)
+        shown = run.chapter.decide(verdict.exercise, cases, called.answers)
         if shown.outcome == verdict.outcome:
             return shown
     # nothing that depends on a hidden case's values goes to the student

@@ -67,6 +67,16 @@ class Called:
     no_probe: bool = False
     growth: float | None = None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether what was called is still a stub."""
+        first = self.answers[0].raised if self.answers else None
+        return first is not None and first.is_missing
+
+    def answered(self, cases: list) -> list:
+        """Of what was asked, what to judge: all, but of a stub what it answered."""
+        return cases[: len(self.answers)] if self.is_missing else cases
+
 
 @dataclass
 class NotebookRun:
@@ -215,7 +225,7 @@ def _answer(session, exercise, calls, called):
             if room < 0:
                 raise Gone(LIMIT)
             called.answers.append(answer)
-        if is_missing(called.answers):
+        if called.is_missing:
             return  # what else is asked can only get the same
     if calls.sizes is not None:
 
@@ -224,11 +234,6 @@ def _answer(session, exercise, calls, called):
 
         small, large = _least_seconds(session, ask, calls.sizes)
         called.growth = large / max(small, 1e-9)
-
-
-def is_missing(answers: list[Answer]) -> bool:
-    """Whether what is called is still a stub."""
-    return answers[0].raised is not None and answers[0].raised.is_missing
 
 
 def size_of(value) -> int:

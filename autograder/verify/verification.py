@@ -10,7 +10,7 @@ from autograder.checking.verdict import ERROR, LIMIT, NOT_ATTEMPTED, PASSED, Ver
 from autograder.course.chapter import Chapter
 from autograder.course.layout import Course
 from autograder.grading.run import calls_of
-from autograder.sandbox.notebook_run import Called, is_missing, run_notebook
+from autograder.sandbox.notebook_run import Called, run_notebook
 from autograder.sandbox.walls import Walls
 from autograder.verify import sizes
 from autograder.verify.subjects import (
@@ -159,9 +159,9 @@ def _grade(chapter, subject: Subject, cases, walls) -> dict[str, list[Verdict]]:
         if called.gone or called.no_probe:
             verdicts[name] = [_not_run(chapter, name, run, called)]
             continue
-        if is_missing(called.answers):
-            first = chapter.decide(name, asked[name][:1], called.answers[:1])
-            verdicts[name] = [first]
+        if called.is_missing:
+            answered = called.answered(asked[name])
+            verdicts[name] = [chapter.decide(name, answered, called.answers)]
             continue
         answers = iter(called.answers)
         verdicts[name] = [

@@ -1,5 +1,8 @@
 """What the tests of grading share: sources, and what came of them."""
 
+import functools
+import io
+
 from nbgrader.api import Gradebook
 
 from autograder.course.source import grade_id
@@ -8,6 +11,7 @@ from autograder.grading.grade import grade_notebook
 from autograder.grading.transplant import transplant
 from autograder.ingest.notebook import SubmittedCell
 from autograder.ingest.submission import Submission
+from autograder.sandbox.child import _receive
 
 CHAPTER = "ch01_sample"
 WRONG = "def normalise(X):\n    return X / X.sum()"
@@ -77,3 +81,8 @@ def recorded(course):
     """The records on disk by student."""
     found = {s: records.read(course.autograded / s / CHAPTER) for s in ("ada", "bob")}
     return {student: record for student, record in found.items() if record}
+
+
+def messages_in(data):
+    """What was sent to a process with student code, read as that process reads it."""
+    return iter(functools.partial(_receive, io.BytesIO(data)), None)

@@ -3,10 +3,9 @@
 import nbformat
 import numpy as np
 import pytest
-from engine_helpers import CHAPTER, RIGHT, normalise, outcomes, verdicts
+from engine_helpers import CHAPTER, RIGHT, messages_in, normalise, outcomes, verdicts
 
 from autograder.checking.calling import call, same
-from autograder.checking.values import frame_size, from_bytes
 from autograder.course import chapter as chapter_module
 from autograder.course.chapter import PUBLIC_SEED
 from autograder.grading.feedback_exporter import FeedbackExporter
@@ -86,14 +85,8 @@ def arrays_in(value):
 
 def requests_in(data):
     """What was asked of cells, and of exercises with the inputs that followed."""
-    messages = []
-    while data:
-        header, payload = frame_size(data[:8])
-        end = 8 + header + payload
-        messages.append(from_bytes(data[8 : 8 + header], data[8 + header : end]))
-        data = data[end:]
     cells, calls = [], []
-    waiting = iter(messages)
+    waiting = messages_in(data)
     for request in waiting:
         assert request.pop("token")
         if request.pop("do") == "cell":

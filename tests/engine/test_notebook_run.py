@@ -4,8 +4,9 @@ import numpy as np
 import psutil
 import pytest
 
+from autograder.checking.calling import Answer, Raised
 from autograder.sandbox import notebook_run
-from autograder.sandbox.notebook_run import Calls, Cell, run_notebook
+from autograder.sandbox.notebook_run import Called, Calls, Cell, run_notebook
 from autograder.sandbox.session import Gone, Session
 
 CHECK = Cell("setup", "from autograder import check")
@@ -325,3 +326,12 @@ def test_a_stub_is_asked_no_more_than_it_must():
     result = run_notebook(cells, {"f": Calls(large, 20.0)})
     assert len(result.called["f"].answers) == 1
     assert result.cells["said"].printed == "1\n"
+
+
+def test_answers_that_are_missing_are_never_taken_for_right_ones():
+    """Only a stub may answer less than it was asked."""
+    cases = ["first", "second", "third"]
+    stub = Answer(raised=Raised("NotImplementedError", "", is_missing=True))
+    assert Called([stub]).answered(cases) == ["first"]
+    for answers in ([], [Answer(1.0)], [Answer(1.0), stub]):
+        assert Called(answers).answered(cases) == cases

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from engine_helpers import messages_in
 
 from autograder.checking.calling import same
-from autograder.checking.values import frame_size, from_bytes
 from autograder.sandbox import limits
 from autograder.sandbox.budget import Patience
 from autograder.sandbox.session import Gone, Session
@@ -183,21 +183,12 @@ def test_only_sources_names_and_inputs_are_sent(session, monkeypatch):
     )
     run(session, PROBE)
     session.call("f", {"X": np.ones(2)}, session.budget(20.0))
-    messages = list(messages_in(b"".join(sent)))
-    cell, call, inputs = messages
+    cell, call, inputs = messages_in(b"".join(sent))
     tokens = {message.pop("token") for message in (cell, call)}
     assert cell == {"do": "cell", "name": "cell", "source": PROBE}
     assert call == {"do": "call", "exercise": "f", "count": 1}
     assert inputs.keys() == {"X"} and inputs["X"].tolist() == [1, 1]
     assert len(tokens) == 2
-
-
-def messages_in(data):
-    while data:
-        header, payload = frame_size(data[:8])
-        end = 8 + header + payload
-        yield from_bytes(data[8 : 8 + header], data[8 + header : end])
-        data = data[end:]
 
 
 def test_the_environment_is_not_inherited(monkeypatch):

@@ -13,10 +13,9 @@ from autograder.checking.values import (
     DTYPES,
     FRAME,
     Opaque,
-    frame_size,
-    from_bytes,
     to_bytes,
 )
+from autograder.sandbox.child import _receive
 
 READY = to_bytes({"ready": True})
 
@@ -161,15 +160,7 @@ def _speak(speaker, requests, replies):
 
 def _request(source):
     """The next request, without the inputs after it; None when there is none."""
-    request = _message(source)
+    request = _receive(source)
     for _ in range(request.get("count", 0) if request else 0):
-        _message(source)
+        _receive(source)
     return request
-
-
-def _message(source):
-    head = source.read(FRAME.size)
-    if len(head) < FRAME.size:
-        return None
-    header, payload = frame_size(head)
-    return from_bytes(source.read(header), source.read(payload))
